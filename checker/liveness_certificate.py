@@ -300,8 +300,11 @@ def _not_all(parts: Sequence[str]) -> str:
 
 # --- files ---------------------------------------------------------------------------------------------------------
 
-_PART = re.compile(r'^\(set-info :part "(0(?:\.\d+)*) (silent|left):((?: \d+)*) ?"\)$')
-_OUT = re.compile(r'^\(set-info :out "(0(?:\.\d+)*): (\d+) (-|\d+) (late|starved|sister|arrival) (-|\d+)"\)$')
+MAX_PARTS = 200
+"""Parts of a proof inside one another."""
+
+_PART = re.compile(r'^\(set-info :part "(0(?:\.\d+)*) (silent|left):((?: \d{1,9})*) ?"\)$')
+_OUT = re.compile(r'^\(set-info :out "(0(?:\.\d+)*): (\d{1,9}) (-|\d{1,9}) (late|starved|sister|arrival) (-|\d{1,9})"\)$')
 
 
 def read(system: TimedAutomaton, text: str, where: str) -> Component:
@@ -321,6 +324,8 @@ def read(system: TimedAutomaton, text: str, where: str) -> Component:
             if found := _PART.match(line):
                 if found[1] in members:
                     raise BrokenCertificate(f"{where} and {row} more: part {found[1]} comes twice")
+                if found[1].count(".") > MAX_PARTS:
+                    raise BrokenCertificate(f"{where} and {row} more: more than {MAX_PARTS} parts inside one another")
                 members[found[1]] = frozenset(locations[int(number)] for number in found[3].split())
                 harmless[found[1]] = found[2] == "silent"
             elif found := _OUT.match(line):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import traceback
@@ -58,7 +59,7 @@ def load_claims(file: Path) -> tuple[str, ...]:
     InputError
         It cannot be read or run, registers no claim, or one whose name is taken or makes no sense; the message is one line.
     """
-    path = file.resolve()
+    path = Path(os.path.realpath(file))  # which raises nothing, unlike `Path.resolve`
 
     def check(added: Mapping[str, Claim], others: Mapping[str, Claim]) -> None:
         for name, claim in added.items():
@@ -113,7 +114,8 @@ def errors_in_one_line(file: Path) -> Iterator[None]:
     except (InputError, KeyboardInterrupt):
         raise
     except BaseException as problem:  # SystemExit too: a file that ends the process has decided nothing
-        frames = [frame.lineno for frame in traceback.extract_tb(problem.__traceback__) if frame.filename == str(file.resolve())]
+        path = os.path.realpath(file)
+        frames = [frame.lineno for frame in traceback.extract_tb(problem.__traceback__) if frame.filename == path]
         line = problem.lineno if isinstance(problem, SyntaxError) else frames[-1] if frames else None
         where = f"line {line}: " if line else ""
         said = problem.msg if isinstance(problem, SyntaxError) else str(problem)

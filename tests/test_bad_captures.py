@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import random
 import resource
 import struct
@@ -12,6 +13,7 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Sequence
+from contextlib import redirect_stderr, suppress
 from functools import cache
 from pathlib import Path
 
@@ -27,6 +29,8 @@ from timewait.captures.overview import facts_as_data, line, reading_notes, row
 from timewait.captures.reading import SegmentReader
 from timewait.captures.report import deviations, headline, known, profiles, summary, time_wait
 from timewait.checker import itf
+from timewait.cli.console import Screen
+from timewait.cli.live_capture import LiveCapture
 from timewait.narration.story import story
 from timewait.narration.trace_file import parsed_trace
 from timewait.spec.stacks import load_stack
@@ -41,6 +45,8 @@ MOST = 100_000_000
 """Octets by which a thousand small captures may raise the peak of memory."""
 WITH_TRACES = 0.125
 """The part of the damaged captures of which traces are written and read back."""
+LARGEST_PIPED = 60_000
+"""The octets that a pipe surely holds."""
 STACKS = [load_stack(name) for name in ("linux", "freebsd", "lwip")]
 
 
@@ -80,6 +86,18 @@ def explained(octets: bytes, *, traces: bool = True) -> int:
                 parsed_trace(itf.as_itf_text(close.trace).encode(), "file")
     assert not any(unprintable(text) for text in texts)
     return len(found.connections)
+
+
+def followed(octets: bytes) -> None:
+    """Read a capture from a pipe as one that still grows, and report its closes as they are so far."""
+    reading, writing = os.pipe()
+    os.write(writing, octets[:LARGEST_PIPED])
+    os.close(writing)
+    with os.fdopen(reading, "rb", buffering=0) as stream, redirect_stderr(io.StringIO()) as said, suppress(BrokenCapture):
+        live = LiveCapture(Screen(), stream, "pipe", CONFIGURATION)
+        live.run(b"", 20_000)
+        live._tell()
+    assert not unprintable(said.getvalue(), keep="\n")
 
 
 def shuffled(rng: random.Random, frames: Sequence[bytes]) -> bytes:
@@ -167,6 +185,8 @@ def fuzz(number: int, seed: int) -> tuple[int, int]:
             octets = shuffled(rng, rng.choice(packets))
         began = time.process_time()
         connections = explained(octets, traces=rng.random() < WITH_TRACES)
+        if rng.random() < WITH_TRACES:
+            followed(octets)
         assert time.process_time() - began < LONGEST
         taken, refused = (taken + 1, refused) if connections >= 0 else (taken, refused + 1)
     return taken, refused

@@ -165,6 +165,15 @@ def test_no_request_for_completions(
     assert said in err
 
 
+def test_a_workspace_in_a_circle_of_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file is below it."""
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    monkeypatch.setenv(WORKSPACE, str(tmp_path / "loop"))
+    monkeypatch.chdir(tmp_path)
+    assert users_location(Path("some.toml"), 3).path == "some.toml"
+    assert users_location(tmp_path / "loop", 3).line == 3
+
+
 @pytest.mark.parametrize("value", ["9" * 5_000, "9" * 15, "-1", "\u00b2", "0"])
 def test_widths_that_are_none(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are as good as absent."""

@@ -124,6 +124,15 @@ def test_a_machine_whose_settings_have_too_long_a_name(tmp_path: Path) -> None:
         settings_of_file(tmp_path / ("x" * 300))
 
 
+def test_a_claim_in_a_circle_of_links(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is no file."""
+    path = tmp_path / "mine.py"
+    path.symlink_to(path)
+    code, out, err = run(capsys, "prove", str(path))
+    assert (code, out, err.count("\n")) == (3, "", 1)
+    assert "Too many levels of symbolic links" in err
+
+
 @contextmanager
 def limited(kind: int, most: int) -> Iterator[None]:
     """Let this process have no more of a resource in the body."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import random
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -13,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bad_inputs import INPUTS, damaged_data, damaged_octets
 from commands import run, run_json
 
 from timewait.checker import certificate
@@ -410,55 +407,3 @@ def test_files_that_crashed_the_reader(file: Path, capsys: pytest.CaptureFixture
     assert code in (3, 20, 30, 40) or file.name in STILL_CERTIFICATES
     if code == 3:
         assert (out, err.count("\n")) == ("", 1)
-
-
-def fuzz(number: int, seed: int, text: str, path: Path) -> int:
-    """Damage a certificate; returns how many could still be read. Solvers are not asked."""
-    rng = random.Random(seed)
-    first, rest = text.split("\n", 1)
-    data = json.loads(first[len(HEADER_PREFIX) :])
-    read = 0
-    for _ in range(number):
-        if rng.random() < 0.5:
-            octets = (HEADER_PREFIX + json.dumps(damaged_data(rng, data)) + "\n" + rest).encode("utf-8", "surrogatepass")
-        else:
-            octets = damaged_octets(rng, text.encode())
-        path.write_bytes(octets)
-        refused = refusal(path)
-        assert "\n" not in refused
-        read += not refused
-    return read
-
-
-def refusal(path: Path) -> str:
-    """The message with which a file is refused; empty if its first lines can be read."""
-    try:
-        statements_in(path)
-    except BrokenCertificate as problem:
-        return str(problem)
-    return ""
-
-
-def test_damaged_certificates(text: str, tmp_path: Path) -> None:
-    """The first line is read or refused in one line."""
-    assert 0 < fuzz(200, 1, text, tmp_path / "some.smt2") < 200
-
-
-def formulas(octets: bytes) -> list[bytes]:
-    """The lines of a certificate that are no comments, with one way of writing whole numbers."""
-    return [re.sub(rb"\b(\d+)\.0+\b", rb"\1", line) for line in octets.split(b"\n") if not line.startswith(b";")]
-
-
-@pytest.mark.slow
-def test_damaged_certificates_at_length(text: str, tmp_path: Path) -> None:
-    """The same, a hundred thousand times, and a thousand files to the end."""
-    fuzz(INPUTS, 2, text, tmp_path / "some.smt2")
-    rng = random.Random(3)
-    for _ in range(max(INPUTS // 100, 1)):
-        path = tmp_path / "some.smt2"
-        path.write_bytes(damaged_octets(rng, text.encode()))
-        try:
-            verdicts = [part.verdict for part in check_within(path, 20, 4_000)]
-        except BrokenCertificate:
-            continue
-        assert Verdict.PROVED not in verdicts or formulas(path.read_bytes()) == formulas(text.encode())

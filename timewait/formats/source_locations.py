@@ -46,10 +46,10 @@ def users_location(file: Path, line: int) -> SourceLocation:
 
     The root is `WORKSPACE`, else the nearest folder with ``.git``, else the current folder; a file outside keeps its full path.
     """
-    full = file.resolve()
+    full = Path(os.path.realpath(file))  # which raises nothing, unlike `Path.resolve`
     stated = os.environ.get(WORKSPACE)
-    roots = [Path(stated).resolve()] if stated else []
-    roots += [folder for folder in full.parents if (folder / ".git").exists()][:1]
+    roots = [Path(os.path.realpath(stated))] if stated else []
+    roots += [folder for folder in full.parents if os.path.exists(folder / ".git")][:1]  # noqa: PTH110 # as above
     for root in (*roots, Path.cwd().resolve()):
         if full.is_relative_to(root):
             return SourceLocation(full.relative_to(root).as_posix(), line, USERS)
