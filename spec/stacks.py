@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cache
 from importlib import resources
 from os import PathLike, fspath
 from pathlib import Path
@@ -199,6 +200,12 @@ def load_stack(name_or_path: str | PathLike[str]) -> Stack:
         return _load_file(name)
     if name not in stack_names():
         raise UnknownStack(f"there is no profile {name!r}; {advice(name, stack_names(), LISTED)}")
+    return _shipped(name)
+
+
+@cache
+def _shipped(name: str) -> Stack:
+    """A profile of this package; nothing changes its file while the process runs."""
     return _parse(f"{name}.toml", (resources.files("timewait.spec") / "stacks" / f"{name}.toml").read_bytes())
 
 

@@ -10,12 +10,13 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bad_inputs import INPUTS, damaged_data, damaged_octets, damaged_text, within
 
 from timewait.checker import certificate, liveness_certificate
-from timewait.checker.certificate import HEADER_PREFIX, BrokenCertificate
+from timewait.checker.certificate import HEADER_PREFIX, BrokenCertificate, Statement
 from timewait.checker.finding import Budget
 from timewait.checker.verdict import Verdict
 from timewait.proofs.bounded_check import check_within
@@ -23,6 +24,7 @@ from timewait.proofs.certificate_files import statements_in
 from timewait.proofs.certify import ClaimedLiveness, certify_liveness, claimed_properties, prove_for_all
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.settings import Arrival, Behaviour
+from timewait.vocabulary.automaton import TimedAutomaton
 from timewait.vocabulary.untrusted import unprintable
 
 STEP_ONE = frozenset({Arrival.FIN, Arrival.UNACCEPTABLE})
@@ -80,9 +82,9 @@ def liveness() -> str:
     return certify_liveness(CLOSE, "closes", Budget()).text
 
 
-def header_of(text: str) -> dict[str, object]:
+def header_of(text: str) -> dict[str, Any]:
     """The first line of a certificate, as plain data."""
-    found: dict[str, object] = json.loads(text.split("\n", 1)[0][len(HEADER_PREFIX) :])
+    found: dict[str, Any] = json.loads(text.split("\n", 1)[0][len(HEADER_PREFIX) :])
     return found
 
 
@@ -112,14 +114,20 @@ def read_first_line(path: Path) -> None:
     statements_in(path)
 
 
+@cache
+def statement() -> Statement:
+    """What the certificate of C1 states."""
+    return claimed_properties(header_of(invariant())).statement
+
+
 def read_invariant(path: Path) -> None:
     """Read the cases in a file."""
     for where, text in certificate.sections(path):
-        certificate.read(claimed_properties(certificate.header(invariant(), where)).statement, text, where)
+        certificate.read(statement(), text, where)
 
 
 @cache
-def live_system() -> object:
+def live_system() -> TimedAutomaton:
     """The system of a close."""
     automaton = ClaimedLiveness(CLOSE, "closes").automaton(Budget())
     assert automaton is not None
@@ -129,7 +137,7 @@ def live_system() -> object:
 def read_liveness(path: Path) -> None:
     """Read the parts in a file."""
     for where, text in certificate.sections(path):
-        liveness_certificate.read(live_system(), text, where)  # type: ignore[arg-type]
+        liveness_certificate.read(live_system(), text, where)
 
 
 READERS: dict[str, tuple[Callable[[random.Random], bytes], Callable[[Path], None]]] = {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Mapping
+from functools import cache
 from importlib import resources
 
 import click
@@ -42,7 +44,8 @@ def explained(word: str) -> tuple[str, list[str]]:
     return name, terms[name]
 
 
-def glossary() -> dict[str, list[str]]:
+@cache
+def glossary() -> Mapping[str, list[str]]:
     """Every term with its paragraphs, as plain text; read from the page of the documentation."""
     page = (resources.files("timewait.reference") / "glossary.md").read_text(encoding="utf-8")
     terms: dict[str, list[str]] = {}
@@ -58,7 +61,7 @@ def plain(markdown: str) -> str:
     return " ".join(_LINK.sub(r"\1", markdown).replace("`", "").split())
 
 
-def _found(word: str, terms: dict[str, list[str]]) -> str:
+def _found(word: str, terms: Mapping[str, list[str]]) -> str:
     """The term that a word names, in upper or lower case, with hyphens or spaces."""
     known = {_key(name): name for name in terms}
     if _key(word) in known:

@@ -100,7 +100,8 @@ def _explain(topic: str, group: click.Context, screen: Screen) -> None:
         return
     found = list(_sections(topic, group))
     if topic.startswith("-") and not found:
-        near = difflib.get_close_matches(topic, sorted(_options(group)), n=3)
+        options = {option for _, _, each in _every_option(group) for option in (*each.opts, *each.secondary_opts)}
+        near = difflib.get_close_matches(topic, sorted(options), n=3)
         raise RequestError(f"no command has an option {topic!r}" + (f"; did you mean {', '.join(near)}?" if near else ""))
     if found:
         with suppress(RequestError):
@@ -173,20 +174,21 @@ def _of_setting(entry: Setting) -> Iterator[str]:
 
 def _of_option(option: str, group: click.Context) -> Sections:
     """What an option means; where its text differs between commands, one section for each text."""
-    for (form, text), names in _options(group).get(option, {}).items():
+    found: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for name, context, each in _every_option(group):
+        if option in (*each.opts, *each.secondary_opts) and (record := each.get_help_record(context)) is not None:
+            found[record].append(name)
+    for (form, text), names in found.items():
         yield form, [text, f"An option of: {', '.join(sorted(names))}."]
 
 
-def _options(group: click.Context) -> dict[str, dict[tuple[str, str], list[str]]]:
-    """Every option: the commands that have it, by its form and text there."""
-    found: defaultdict[str, defaultdict[tuple[str, str], list[str]]] = defaultdict(lambda: defaultdict(list))
+def _every_option(group: click.Context) -> Iterator[tuple[str, click.Context, click.Option]]:
+    """Every option that help shows, with the name and the context of its command."""
     for name, command in _every_command(group):
         context = click.Context(command, group, name)
         for parameter in command.get_params(context):
-            if (record := parameter.get_help_record(context)) is not None:
-                for option in (*parameter.opts, *parameter.secondary_opts):
-                    found[option][record].append(name)
-    return {option: dict(texts) for option, texts in found.items()}
+            if isinstance(parameter, click.Option) and not parameter.hidden:
+                yield name, context, parameter
 
 
 def _every_command(group: click.Context) -> Iterator[tuple[str, click.Command]]:
