@@ -292,6 +292,7 @@ class ReferenceState:
         in_transit = after_arrival(self.in_transit, index, in_order=self.configuration.fifo)
         text = f"receives {segment} ({format_duration(self.now - arrived.sent)} old)"
         if self.reopened:
+            _check_losses(action, 0)
             harm = harm_of(segment)
             breaks = harm_in_words(harm, sender, ENDS[side], str(segment))
             copy, rules = self._copy(arrived), (harm_rule(harm),)
@@ -328,8 +329,7 @@ class ReferenceState:
     def _after_opening(self, side: int, crossing: Crossing, action: Action, text: str, received: Packet | None) -> ReferenceState:
         """The state after an event once an end has opened again: no segment sent is under the loss budget."""
         outcome = crossing.outcome
-        if len(action.lost) != len(outcome.replies):
-            raise ImpossibleMove(f"{action.actor} sends {len(outcome.replies)} segments, not {len(action.lost)}")
+        _check_losses(action, len(outcome.replies))
         ends = (outcome.block, self.ends[1]) if side == 0 else (self.ends[0], outcome.block)
         sent: list[Packet] = []
         in_transit = self.in_transit
@@ -382,8 +382,7 @@ class ReferenceState:
 
     def _after(self, side: int, outcome: Outcome, action: Action, text: str, received: Packet | None) -> ReferenceState:
         """The state after an event: the new block, the restarted timers, the replies in flight."""
-        if len(action.lost) != len(outcome.replies):
-            raise ImpossibleMove(f"{action.actor} sends {len(outcome.replies)} segments, not {len(action.lost)}")
+        _check_losses(action, len(outcome.replies))
         ends = (outcome.block, self.ends[1]) if side == 0 else (self.ends[0], outcome.block)
         lost = list(self.lost)
         if Effect.FIN_ACCEPTED in outcome.effects:
@@ -472,6 +471,12 @@ class ReferenceState:
 
     def loop_key(self) -> tuple[EndPair, bool, tuple[int, int]]:
         return self.ends, self.reopened, self.incarnations
+
+
+def _check_losses(action: Action, sent: int) -> None:
+    """Raise `ImpossibleMove` unless an action says of each segment sent whether it is lost."""
+    if len(action.lost) != sent:
+        raise ImpossibleMove(f"{action.actor} sends {sent} segments, not {len(action.lost)}")
 
 
 def initial_state(configuration: Configuration) -> ReferenceState:

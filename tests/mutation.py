@@ -39,7 +39,7 @@ SURVIVORS = HERE / "mutation_survivors.toml"
 
 DEPENDENT = frozenset(
     {
-        *("endpoint_cases", "handshake_oracle", "openings", "oracle", "random_configurations"),
+        *("endpoint_cases", "handshake_oracle", "openings", "oracle", "random_configurations", "reference_walks"),
         *(*ENDPOINT_TESTS, *OPENING_TESTS, *BESIDE.values()),
     }
 )
@@ -220,6 +220,8 @@ def record(wanted: int = 24, largest: int = 600) -> None:
             continue
         if len(numbers) == wanted:
             break
+    walks = importlib.import_module("reference_walks")
+    walks.RECORD.write_text(json.dumps({name: walks.account(name) for name in walks.WALKED}, indent=2) + "\n", encoding="utf-8")
     answers = {}
     for case in itertools.chain(cases(), opening_cases(), drawn(numbers)):
         started = time.monotonic()

@@ -1,0 +1,73 @@
+"""The reference semantics: what its states have in common, whatever happens, and records of everything that they show."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+
+import pytest
+from reference_walks import RECORD, WALKED, account, walk
+
+from timewait.spec.exchange import ENDS
+from timewait.spec.outcome import Timer
+from timewait.spec.reference import ReferenceState
+from timewait.vocabulary.replay import ImpossibleMove
+
+every_walk = pytest.mark.parametrize("name", WALKED)
+
+
+@every_walk
+def test_everything_is_as_recorded(name: str) -> None:
+    """``python tests/mutation.py --record`` records it anew: read what has changed before."""
+    assert account(name) == json.loads(RECORD.read_text(encoding="utf-8"))[name]
+
+
+def states(name: str) -> list[ReferenceState]:
+    """The states of some walks, and all that any action leads to from there."""
+    found = []
+    for seed in range(2):
+        for state, tried in walk(name, seed):
+            found += [state, *(after for _, afters in tried if not isinstance(afters, str) for after in afters)]
+    return found
+
+
+@every_walk
+def test_packets_live_no_longer_than_msl(name: str) -> None:
+    """Nothing older is in flight, what must be delivered stops time, and copies are numbered in the order of sending."""
+    for state in states(name):
+        msl, ages = state.configuration.msl, [state.now - entry.sent for entry in state.in_transit if not entry.is_new]
+        assert all(0 <= age <= msl for age in ages)
+        numbers = [entry.number for entry in state.in_transit]
+        assert numbers == sorted(set(numbers))
+        assert max(numbers, default=0) <= state.copies
+        due = [state.now - entry.sent for entry in state.in_transit if entry.packet.must_be_delivered]
+        if due:
+            with pytest.raises(ImpossibleMove):
+                state.wait(msl - max(due) + Fraction(1, 10**9))
+
+
+@every_walk
+def test_the_network_keeps_to_its_limits(name: str) -> None:
+    """Losses of a loss window, and how often a copy arrives; what is sent and not lost is in flight."""
+    for state in states(name):
+        given = state.configuration
+        assert given.loss is None or max(state.lost) <= given.loss
+        assert not (given.lossless and any(packet.lost for packet in state.event.sent))
+        for entry in state.in_transit:
+            left = entry.packet.left
+            assert (left is None) == (given.duplication is None or entry.is_new)
+            assert left is None or 0 <= left <= (given.duplication or 0)
+        sent = {packet.number for packet in state.event.sent if packet.sent == state.now and not packet.lost}
+        assert sent <= {entry.number for entry in state.in_transit}
+
+
+@every_walk
+def test_timers_expire_when_they_may(name: str) -> None:
+    """A retransmission no later than its gap, any other timer only after its length; none runs where both have reopened."""
+    for state in states(name):
+        for timer in state.timers():
+            old = not state.incarnations[ENDS.index(timer.owner)]
+            if timer.name == Timer.RETRANSMISSION and old:
+                assert state.now - timer.since <= timer.limit
+                assert not timer.strict
+        assert not (state.reopened and state.timers())
