@@ -23,18 +23,18 @@ def test_each_gap_is_twice_the_one_before(first: int, longest: int, gaps: list[i
     assert list(doubling(F(first), F(longest))) == gaps
 
 
-def stack(least: object, most: object, **others: Any) -> Stack:
+def stack(least: Fraction | None, most: Fraction | None, **others: Any) -> Stack:
     """A profile with a least and a greatest RTO."""
     return replace(load_stack("linux"), rto_min=least, rto_max=most, **others)
 
 
 def test_schedule_of_a_profile() -> None:
     """From its least RTO to its greatest; none where one of them is not known, is zero, or is a multiple of MSL."""
-    assert backoff(stack(F(1), F(4))) == (1, 2, 4)
+    assert backoff(stack(F(1), F(4))) == (F(1), F(2), F(4))
     assert backoff(stack(None, F(4))) == backoff(stack(F(1), None)) == backoff(stack(F(0), F(4))) == ()
     for name in ("rto_min", "rto_max"):
         assert backoff(stack(F(1), F(4), multiples={name: F(1)})) == ()
-    assert backoff(stack(F(1), F(4), multiples={"time_wait": F(2)})) == (1, 2, 4)
+    assert backoff(stack(F(1), F(4), multiples={"time_wait": F(2)})) == (F(1), F(2), F(4))
 
 
 def test_a_schedule_has_a_limit() -> None:

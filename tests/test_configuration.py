@@ -91,8 +91,10 @@ def test_parameters_are_what_matters() -> None:
     usual = {"0": F(0), "MSL": F(2), "TIME_WAIT": F(4), "RTO": F(3)}
     lengths: dict[str, Any] = {"fin_wait_2": F(7), **dict.fromkeys(STATE_LIMITS, F(8))}
     assert USUAL.parameters == replace(USUAL, **lengths).parameters == usual
+    assert USUAL.text == (0, 0)
     for name in ("fin_wait_2", *STATE_LIMITS):
-        one = replace(USUAL, behaviour=Behaviour(**{name: True}), **lengths)
+        has: dict[str, Any] = {name: True}
+        one = replace(USUAL, behaviour=Behaviour(**has), **lengths)
         assert one.parameters == usual | {name.upper(): lengths[name]}
         assert one.limits == (() if name == "fin_wait_2" else (name.upper(),))
     quiet = NextIncarnation(Reopen.HANDSHAKE, crash=Crash.A, quiet=F(9))
@@ -107,8 +109,11 @@ def test_what_is_left_of_a_state_whose_clock_started_before_close(idle: Fraction
     others = {"0": F(0), "MSL": F(2), "RTO": F(3), "CLOSE_WAIT": F(8)}
     shortened = {f"{name}_LEFT": F(number) for name, number in zip(lengths, left, strict=True)}
     assert given.parameters == others | lengths | shortened
-    for changes in ({"abandons": False}, {"clock_before_close": False}):
+    for name in ("abandons", "clock_before_close"):
+        changes: dict[str, Any] = {name: False}
         assert replace(given, behaviour=replace(IDLE, **changes)).parameters == others | lengths
+    without = replace(given, behaviour=replace(IDLE, fin_wait_2=False)).parameters
+    assert without == {name: value for name, value in given.parameters.items() if not name.startswith("FIN_WAIT_2")}
 
 
 def test_further_lengths() -> None:

@@ -11,7 +11,9 @@ from timewait.spec.trace_actions import segment_of
 
 SEGMENTS = [
     Segment(5, ack, length, syn, fin, rst, incarnation)
-    for ack, length, syn, fin, rst, incarnation in product((None, 0, 7), (0, 3), *[(False, True)] * 3, (0, 1))
+    for ack in (None, 0, 7)
+    for length, incarnation in product((0, 3), (0, 1))
+    for syn, fin, rst in product((False, True), repeat=3)
 ]
 """Every combination of the fields."""
 
