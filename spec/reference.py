@@ -292,7 +292,6 @@ class ReferenceState:
         in_transit = after_arrival(self.in_transit, index, in_order=self.configuration.fifo)
         text = f"receives {segment} ({format_duration(self.now - arrived.sent)} old)"
         if self.reopened:
-            _check_losses(action, 0)
             harm = harm_of(segment)
             breaks = harm_in_words(harm, sender, ENDS[side], str(segment))
             copy, rules = self._copy(arrived), (harm_rule(harm),)
