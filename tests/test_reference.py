@@ -9,8 +9,10 @@ import pytest
 from reference_walks import RECORD, WALKED, account, walk
 
 from timewait.spec.exchange import ENDS
-from timewait.spec.outcome import Timer
-from timewait.spec.reference import ReferenceState
+from timewait.spec.handshake import LOST_MEMORY
+from timewait.spec.outcome import Call, Timer
+from timewait.spec.reference import ReferenceState, initial_state
+from timewait.vocabulary.automaton import Action
 from timewait.vocabulary.replay import ImpossibleMove
 
 every_walk = pytest.mark.parametrize("name", WALKED)
@@ -71,3 +73,18 @@ def test_timers_expire_when_they_may(name: str) -> None:
                 assert state.now - timer.since <= timer.limit
                 assert not timer.strict
         assert not (state.reopened and state.timers())
+
+
+def test_only_the_end_that_crashed_keeps_quiet() -> None:
+    """Its host opens no connection until the quiet time has passed; the peer may open at once."""
+    state = initial_state(WALKED["A crashes"])
+    for action in (Action("call", "B", Call.ABORT, (True,)), Action("crash", "A", LOST_MEMORY)):
+        (state,) = state.act(action)
+    (after,) = state.act(Action("call", "B", Call.OPEN_PASSIVE))
+    assert after.incarnations == (0, 1)
+    opening = Action("call", "A", Call.OPEN_PASSIVE)
+    for delay in (Fraction(0), Fraction(1)):
+        with pytest.raises(ImpossibleMove, match=r"^A cannot open the next incarnation yet$"):
+            state.wait(delay).act(opening)
+    (after,) = state.wait(Fraction(1) + Fraction(1, 10**9)).act(opening)
+    assert after.incarnations == (1, 0)

@@ -17,7 +17,7 @@ from timewait.vocabulary.replay import Event
 
 @pytest.mark.parametrize("name", WALKED)
 def test_the_action_of_every_step(name: str) -> None:
-    """Of walks that take every kind of action: the event says which it was; the losses too, but for copies that arrive together."""
+    """Of walks that take every kind of action: which it was, and the losses too, but for copies that arrive together."""
     for before, action, after in steps_of(name):
         found = action_of(after.event)
         assert found is not None
