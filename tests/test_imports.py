@@ -205,6 +205,18 @@ def test_permitted_libraries_are_used(name: str) -> None:
     assert used >= LIBRARIES[name]
 
 
+def test_the_layout_names_every_package() -> None:
+    """ARCHITECTURE.md has each package of the distribution, and each module of the library."""
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
+    assert [name for name in packages if name.count(".") == 1 and f"`{name}`" not in text] == []
+    library = [name for name in NAMES if name.count("/") == 1 and name.startswith("timewait/") and "__" not in name]
+    assert library
+    assert [name for name in library if f"`{name}`" not in text] == []
+    for row in LAYERS[1:-2]:
+        assert all(re.search(rf"^ .*\b{name}\b", text, re.MULTILINE) for name in row), row
+
+
 def test_libraries_are_declared() -> None:
     """What is imported is installed under a name that the project declares, as a dependency or in the extra that is named."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
