@@ -15,13 +15,16 @@ copies, one clock for each, and can deliver the oldest alone.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from timewait.spec.segment import PacketInFlight, Segment
 from timewait.vocabulary.automaton import Clock
 
 Network = tuple[PacketInFlight, ...]
+
+NETWORKS = 4096
+"""Networks of which the clocks are remembered: all edges of a location begin with the same one."""
 
 
 class ClockedPacket(NamedTuple):
@@ -80,14 +83,7 @@ class Channel(NamedTuple):
 
     def clocks(self, network: Network) -> tuple[Clock, ...]:
         """All clocks of the network, in order."""
-        clocks: list[Clock] = []
-        for index, packet in enumerate(network):
-            if packet.segment.incarnation:
-                continue
-            clocks.append(self.age(network, index))
-            if packet.must_be_delivered and self.duplication is None:
-                clocks += [self.due(network, index), *self.later(packet)]
-        return tuple(clocks)
+        return _clocks(self, network)
 
     def later(self, packet: PacketInFlight) -> tuple[Clock, ...]:
         """The clocks that hold the ages of the further copies of an entry, the oldest first."""
@@ -95,12 +91,7 @@ class Channel(NamedTuple):
 
     def unchanged(self, network: Network) -> list[ClockedPacket]:
         """The network with clocks that keep their values."""
-        return [
-            ClockedPacket(packet, self.age(network, index), self.due(network, index), self.later(packet))
-            if packet.must_be_delivered
-            else ClockedPacket(packet, self.age(network, index), None)
-            for index, packet in enumerate(network)
-        ]
+        return [*_unchanged(self, network)]
 
     def send(self, clocked: list[ClockedPacket], sender: str, segment: Segment, must_be_delivered: bool) -> list[ClockedPacket]:
         """The network after one more copy was sent and not lost."""
@@ -168,6 +159,30 @@ class Channel(NamedTuple):
             if entry.packet.must_be_delivered and self.duplication is None:
                 updates += [entry.due, *entry.later]
         return tuple(entry.packet for entry in ordered), tuple(updates)
+
+
+@lru_cache(maxsize=NETWORKS)
+def _clocks(channel: Channel, network: Network) -> tuple[Clock, ...]:
+    """All clocks of a network, in order."""
+    clocks: list[Clock] = []
+    for index, packet in enumerate(network):
+        if packet.segment.incarnation:
+            continue
+        clocks.append(channel.age(network, index))
+        if packet.must_be_delivered and channel.duplication is None:
+            clocks += [channel.due(network, index), *channel.later(packet)]
+    return tuple(clocks)
+
+
+@lru_cache(maxsize=NETWORKS)
+def _unchanged(channel: Channel, network: Network) -> tuple[ClockedPacket, ...]:
+    """A network with clocks that keep their values."""
+    return tuple(
+        ClockedPacket(packet, channel.age(network, index), channel.due(network, index), channel.later(packet))
+        if packet.must_be_delivered
+        else ClockedPacket(packet, channel.age(network, index), None)
+        for index, packet in enumerate(network)
+    )
 
 
 @cache

@@ -123,7 +123,10 @@ class OverApproximation:
             if packet.must_be_delivered:
                 dues[index] = next(remaining)
         for kept in self.obligations(self.exact, state):
-            packets = (packet._replace(must_be_delivered=index in kept) for index, packet in enumerate(state.network))
+            packets = (
+                packet._replace(must_be_delivered=False) if packet.must_be_delivered and index not in kept else packet
+                for index, packet in enumerate(state.network)
+            )
             target = state._replace(network=tuple(packets))
             yield target, (*timers, *(dues[index] for index in sorted(kept)), *ages.values())
 
