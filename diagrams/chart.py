@@ -120,6 +120,8 @@ class ChartLabel:
         Its font.
     backed : bool
         Whether it hides a line behind it.
+    banded : bool
+        Whether it does so on the band of an instant.
     """
 
     x: float
@@ -131,6 +133,7 @@ class ChartLabel:
     mono: bool = False
     bold: bool = False
     backed: bool = False
+    banded: bool = False
 
     @property
     def width(self) -> float:
@@ -201,6 +204,8 @@ class Chart:
         The positions of rows and instants.
     steps : tuple of Step
         The steps; the first step has the second row.
+    mark_x : tuple of float
+        The position of the mark of each step.
     arrows, bars, lifelines, labels : tuple
         The parts.
     frames : tuple of ChartBox
@@ -218,6 +223,7 @@ class Chart:
     axis_x: float
     axis: Axis
     steps: tuple[Step, ...]
+    mark_x: tuple[float, ...]
     arrows: tuple[ChartArrow, ...]
     bars: tuple[ChartBar, ...]
     lifelines: tuple[tuple[Lifetime, float, float], ...]

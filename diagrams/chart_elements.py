@@ -41,7 +41,8 @@ STYLE = f"""
 .sequence .hit-line {{ stroke: $background; stroke-opacity: 0; stroke-width: 12; fill: none; }}
 .sequence .highlighted .flight {{ stroke-width: 3.4; }}
 .sequence .backing {{ fill: $background; }}
-.sequence .highlighted .backing {{ fill: $marked; }}
+.sequence .backing.band {{ fill: $band; }}
+.sequence .highlighted .backing, .sequence .highlighted .backing.band {{ fill: $marked; }}
 .sequence text.name {{ fill: $text; }}
 .sequence .mark {{ fill: $background; stroke: $text; stroke-width: 1.3; }}
 .sequence .mark.wrong {{ stroke: $wrong; stroke-width: 2.2; }}
@@ -69,7 +70,8 @@ def label_element(label: ChartLabel) -> str:
 def backing(label: ChartLabel) -> str:
     """The background of a label, which hides the lines behind it."""
     left, top, right, bottom = label.box
-    return element("rect", class_="backing", x=left - 2, y=top, width=right - left + 4, height=bottom - top, rx=2)
+    kind = "backing band" if label.banded else "backing"
+    return element("rect", class_=kind, x=left - 2, y=top, width=right - left + 4, height=bottom - top, rx=2)
 
 
 def diamond(x: float, y: float, half: float, high: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from itertools import groupby, pairwise
@@ -24,12 +25,18 @@ from timewait.diagrams.geometry import Point, Rectangle, Size
 from timewait.diagrams.rows import SHORT, ChartRow, ChartRows
 from timewait.diagrams.time_axis import Axis, Gap, GapScale, Instant
 from timewait.diagrams.time_axis import axis as time_axis
-from timewait.diagrams.widths import mono_width, wrapped
+from timewait.diagrams.widths import mono_width, width, wrapped
 from timewait.narration.sentences import headline, repetition
 from timewait.narration.timeline import DeliveryOutcome, Lifetime, Transit, Wait, lifetimes
 from timewait.spec.description import data_in_words
 from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
+
+DIAMOND = 4.0
+"""How much further from its lifeline a text stands beside the mark of a violation, which is wider, in pixels."""
+
+MARK_SHARES = (0.5, 0.42, 0.58, 0.34, 0.66, 0.27, 0.73)
+"""The places of the mark of a step of no end, as shares of the distance of the lifelines, in order of preference."""
 
 
 def chart_of(trace: Trace, form: ChartFormat) -> Chart:
@@ -71,15 +78,17 @@ class ChartLayout:
         above = [self.form.above + (self._heading(repeated) if number == first else 0) for number in range(len(rows))]
         below = [row.below(self.form) for row in rows]
         axis = time_axis(self.times, above, below, top, self._until(), self.form.stretch)
-        for y, row in zip(axis.rows, rows, strict=True):
-            self._row(y, row)
+        bare = [self._arrow(transit, axis, rows) for transit in self.rows.transits]
+        common = self._common(bare, axis, rows)
+        for number, (y, row) in enumerate(zip(axis.rows, rows, strict=True)):
+            self._row(number, y, row, common.get(number, 0.0))
         frames = tuple(
             self._frame(y + height, row) for y, height, row in zip(axis.rows, below, rows, strict=True) if row.violation
         )
         self._names(top - 12)
         self._instants(axis)
         loop = None if first is None else self._loop(axis, first, below[-1] - rows[-1].framed(self.form.font_size), repeated)
-        arrows = self._named([self._arrow(transit, axis, rows) for transit in self.rows.transits], axis, frames, loop)
+        arrows = self._named(bare, axis, frames, loop, common)
         return Chart(
             self.form,
             self.edge + MARGIN,
@@ -88,6 +97,7 @@ class ChartLayout:
             self.axis_x,
             axis,
             self.trace.steps,
+            tuple(common[step.number] if step.number in common else self._x(step.event.actor) for step in self.trace.steps),
             arrows,
             tuple(self._bars(axis)),
             tuple(self._line(lifetime, axis) for lifetime in lifetimes(self.trace)),
@@ -171,10 +181,11 @@ class ChartLayout:
 
     # --- rows -------------------------------------------------------------------------------------------------------
 
-    def _row(self, y: float, row: ChartRow) -> None:
+    def _row(self, number: int, y: float, row: ChartRow, common: float) -> None:
+        """Add the texts beside the lifelines, and the one at the mark of a step of no end, whose place is `common`."""
         size, line = self.form.font_size, self.form.font_size + 3
         for end in ENDS:
-            x, anchor = self._outside(end)
+            x, anchor = self._outside(end, DIAMOND if number in self.rows.violating else 0.0)
             base = y + 4
             for text in row.states[end]:
                 self.labels.append(ChartLabel(x, base, text, "state", size, anchor, mono=True, bold=True))
@@ -183,12 +194,29 @@ class ChartLayout:
                 self.labels.append(ChartLabel(x, base, text, "note", size, anchor))
                 base += line
         if row.middle:
-            self.labels.append(
-                ChartLabel((self.left + self.right) / 2, y + self.form.above + 7, row.middle, "common", size, "middle")
-            )
+            self.labels.append(ChartLabel(common, y + self.form.above + 7, row.middle, "common", size, "middle"))
 
-    def _outside(self, end: str) -> tuple[float, Anchor]:
-        return (self.left - BAR - 10, "end") if end == "A" else (self.right + BAR + 10, "start")
+    def _common(self, arrows: list[ChartArrow], axis: Axis, rows: list[ChartRow]) -> dict[int, float]:
+        """The place of the mark of each step of no end: between the lifelines, on no arrow where there is room."""
+        lines = [StraightLine(Point(arrow.x1, arrow.y1), Point(arrow.x2, arrow.y2)) for arrow in arrows]
+        found = {}
+        for number, (y, row) in enumerate(zip(axis.rows, rows, strict=True)):
+            if row.middle:
+                places = (self.left + (self.right - self.left) * share for share in MARK_SHARES)
+                free = (x for x in places if not any(line.meets(area) for area in self._marked(x, y, row) for line in lines))
+                found[number] = next(free, (self.left + self.right) / 2)
+        return found
+
+    def _marked(self, x: float, y: float, row: ChartRow) -> tuple[Rectangle, Rectangle]:
+        """The areas of the mark of a step of no end and of the text below it."""
+        half, radius = width(row.middle, self.form.font_size) / 2 + 2, self.form.radius + 3
+        text = Rectangle(x - half, y + radius, x + half, y + self.form.above + 11)
+        return Rectangle.around(Point(x, y), Size(2 * radius, 2 * radius)), text
+
+    def _outside(self, end: str, further: float = 0.0) -> tuple[float, Anchor]:
+        """The place of a text beside a lifeline."""
+        away = BAR + 10 + further
+        return (self.left - away, "end") if end == "A" else (self.right + away, "start")
 
     def _frame(self, bottom: float, row: ChartRow) -> ChartBox:
         """The frame of the text of a violation, at the bottom of its row."""
@@ -243,7 +271,12 @@ class ChartLayout:
         return self.form.lifetimes is Lifetimes.ALL
 
     def _named(
-        self, arrows: list[ChartArrow], axis: Axis, frames: tuple[ChartBox, ...], loop: ChartBox | None
+        self,
+        arrows: list[ChartArrow],
+        axis: Axis,
+        frames: tuple[ChartBox, ...],
+        loop: ChartBox | None,
+        common: Mapping[int, float],
     ) -> tuple[ChartArrow, ...]:
         """The arrows with their labels moved off the lines, where there is room."""
         lines = [StraightLine(Point(arrow.x1, arrow.y1), Point(arrow.x2, arrow.y2)) for arrow in arrows]
@@ -255,9 +288,7 @@ class ChartLayout:
         for step, y in zip(self.trace.steps, axis.rows[1:], strict=True):
             if step.event.actor not in ENDS:
                 lines.append(StraightLine(Point(self.left, y), Point(self.right, y)))
-                taken.append(
-                    Rectangle.around(Point((self.left + self.right) / 2, y), Size(4 * self.form.radius, 2 * self.form.radius))
-                )
+                taken.append(Rectangle.around(Point(common[step.number], y), Size(4 * self.form.radius, 2 * self.form.radius)))
         places = ArrowLabels(
             lines,
             [*taken, *(area for area in reserved if area)],
@@ -268,15 +299,9 @@ class ChartLayout:
         for number in sorted(range(len(arrows)), key=lambda number: arrows[number].transit.arrives is not None):
             area = reserved[number]  # short arrows choose first: there are few places beside them
             if area is not None:
-                moved = self._moved(arrows[number].labels, area, *places.place(_size(area), area, lines[number]))
+                moved = _moved(arrows[number].labels, area, *places.place(_size(area), area, lines[number]), axis)
                 named[number] = replace(arrows[number], labels=moved)
         return tuple(named)
-
-    def _moved(
-        self, labels: tuple[ChartLabel, ...], reserved: Rectangle, place: Rectangle, crossed: bool
-    ) -> tuple[ChartLabel, ...]:
-        right, down = place.left - reserved.left, place.top - reserved.top
-        return tuple(replace(label, x=label.x + right, y=label.y + down, backed=crossed) for label in labels)
 
     def _bars(self, axis: Axis) -> list[ChartBar]:
         """The stays in TIME-WAIT; 2 MSL are shown from the last start of the timer."""
@@ -296,6 +321,18 @@ class ChartLayout:
     def _line(self, lifetime: Lifetime, axis: Axis) -> tuple[Lifetime, float, float]:
         last = lifetime.last == len(self.times) - 1
         return lifetime, axis.rows[lifetime.first], axis.bottom if last else axis.rows[lifetime.last]
+
+
+def _moved(
+    labels: tuple[ChartLabel, ...], reserved: Rectangle, place: Rectangle, crossed: bool, axis: Axis
+) -> tuple[ChartLabel, ...]:
+    """The lines of a label at another place; where an arrow crosses it, they hide the arrow."""
+    right, down = place.left - reserved.left, place.top - reserved.top
+    bands = [instant.band for instant in axis.instants if instant.band is not None]
+    banded = any(top <= place.top and place.bottom <= bottom for top, bottom in bands)
+    return tuple(
+        replace(label, x=label.x + right, y=label.y + down, backed=crossed, banded=crossed and banded) for label in labels
+    )
 
 
 def _around(labels: tuple[ChartLabel, ...]) -> Rectangle | None:

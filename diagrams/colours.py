@@ -36,6 +36,7 @@ NAMED = {
     "first": BLUE,
     "wrong": RED,
     "next": GREEN,
+    "thin": Colour("#848d97", "#6b7682"),
     "faint": Colour("#d0d7de", "#39424d"),
     "band": Colour("#eef1f4", "#1e252d"),
     "wait": Colour("#e69f00", "#d99a1e"),

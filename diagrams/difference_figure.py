@@ -35,7 +35,7 @@ STYLE_OF = {"added": ADDED, "missing": MISSING, "changed": CHANGED}
 MARKS = {"added": "+", "missing": "-", "changed": "~"}
 """The marks of changes, which do not depend on colour."""
 
-MARKS_IN_A_ROW = 4
+MARKS_IN_A_ROW = 3
 """The most marks in a row of a box."""
 
 MARKS_BESIDE = 2

@@ -51,7 +51,8 @@ def placed(labels: Sequence[PlacedLabel], within: Rectangle, taken: Sequence[Rec
     -------
     list of Rectangle
         One for each label. The line from a point to its label crosses as few labels and other points as possible.
-        Where every place is taken, the label stands right of its point in spite of that.
+        Where every place is taken, the label takes the one that meets the fewest other labels and points; where all are
+        outside the area, it stands right of its point.
     """
     dots = [Rectangle.around(label.point, Size(10, 10)) for label in labels if label.dotted]
     found: dict[int, Rectangle] = {}
@@ -59,16 +60,22 @@ def placed(labels: Sequence[PlacedLabel], within: Rectangle, taken: Sequence[Rec
     for number in sorted(range(len(labels)), key=lambda number: (labels[number].dotted, -labels[number].size.width)):
         label = labels[number]
         firm = [*dots, *found.values()]
-        free = [area for area in _around(label) if area.within(within) and not any(map(area.meets, [*taken, *firm]))]
+        inside = [area for area in _around(label) if area.within(within)] or [next(_around(label))]
+        free = [area for area in inside if not any(map(area.meets, [*taken, *firm]))]
+        free = free or [min(inside, key=lambda area: (_met(area, firm), _met(area, taken)))]
         costs = [
             FIRM * (_crossed(label, area, firm) + any(map(area.meets, leaders))) + (_crossed(label, area, taken) > 0)
             for area in free
         ]
-        best = min(range(len(free)), key=costs.__getitem__, default=None)  # the nearest of those that cross least
-        found[number] = next(_around(label)) if best is None else free[best]
+        found[number] = free[min(range(len(free)), key=costs.__getitem__)]  # the nearest of those that cross least
         if label.dotted:
             leaders += _line(label.point, found[number])
     return [found[number] for number in range(len(labels))]
+
+
+def _met(area: Rectangle, obstacles: Sequence[Rectangle]) -> int:
+    """How many obstacles an area meets."""
+    return sum(map(area.meets, obstacles))
 
 
 def _crossed(label: PlacedLabel, area: Rectangle, obstacles: Sequence[Rectangle]) -> int:

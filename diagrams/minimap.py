@@ -51,9 +51,9 @@ OPENING: Mapping[str, tuple[float, float]] = {
 
 STYLE = f"""
 .minimap text {{ font: 600 9.5px {MONO}; fill: $muted; text-anchor: middle; }}
-.minimap .box {{ fill: $background; stroke: $faint; stroke-width: 1.2; }}
-.minimap .edge {{ stroke: $faint; stroke-width: 1.4; fill: none; }}
-.minimap .tip {{ fill: $faint; }}
+.minimap .box {{ fill: $background; stroke: $thin; stroke-width: 1.2; }}
+.minimap .edge {{ stroke: $thin; stroke-width: 1.4; fill: none; }}
+.minimap .tip {{ fill: $thin; }}
 .minimap .abortive {{ display: none; }}
 .minimap .been .box {{ stroke: $muted; }}
 .minimap .taken .edge {{ stroke: $first; stroke-width: 2.4; }}

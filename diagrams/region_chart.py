@@ -27,11 +27,11 @@ DASHES = ((1, 0), (9, 4), (2, 4))
 SAMPLES = 40
 """Points of each straight piece that labels must avoid."""
 
-BELOW = {
-    "graceful": "below the line of graceful, a RST may cut off the other end",
-    "isolation": "below the line of isolation, an old duplicate may reach the next connection",
+HARMS = {
+    "graceful": "a RST may cut off the other end",
+    "isolation": "an old duplicate may reach the next connection",
 }
-"""The consequence of a shorter TIME_WAIT, by property."""
+"""The consequence of a TIME_WAIT that is too short, by property."""
 
 DataRow = dict[str, Any]
 DataPoint = tuple[Fraction, Fraction]
@@ -77,10 +77,17 @@ def specification(region: SafetyRegion) -> dict[str, Any]:
         _layer("line", lines, plain | of_property | {"detail": {"field": "piece"}} | hint, aria=True, strokeWidth=2.6),
         *_label_layers(region, plain),
     ]
-    below = "; ".join(BELOW[boundary.name] for boundary in region.boundaries if boundary.name in BELOW)
+    below = "; ".join(_where(boundary) for boundary in region.boundaries if boundary.name in HARMS)
     caption = [row for text in (*region.caption, key(region), below) for row in wrapped(text, FONT_SIZE, WIDTH)]
     size = {"width": WIDTH, "height": HEIGHT}
     return {"title": {"text": region.title, "subtitle": caption}, **size, "layer": [layer for layer in layers if layer]}
+
+
+def _where(boundary: Boundary) -> str:
+    """Where the harm of a property is possible: below its line, or everywhere if no TIME_WAIT is enough."""
+    finite = any(piece.least is not None for piece in boundary.pieces)
+    place = f"below the line of {boundary.name}" if finite else f"at any TIME_WAIT, for lack of {boundary.name}"
+    return f"{place}, {HARMS[boundary.name]}"
 
 
 def legend_of(boundary: Boundary) -> str:

@@ -12,13 +12,16 @@ from timewait.diagrams.colours import BLACK, BLUE, RED
 from timewait.diagrams.geometry import Point, Rectangle, Size
 from timewait.diagrams.label_placement import PlacedLabel, anchored, leader, placed
 from timewait.diagrams.rendering import chart_as_svg
-from timewait.diagrams.widths import width, wrapped
+from timewait.diagrams.widths import joined, width, wrapped
 
 WIDTH, HEIGHT = 432, 340
 """Of the area between the axes, in pixels."""
 
 FONT_SIZE, LABEL_HEIGHT = 12, 17.0
 """Of the names of stacks, in pixels."""
+
+NAMES_WIDTH = 190.0
+"""The width at which the names beside a point are wrapped, in pixels."""
 
 STEP_SAMPLES = 24
 """Points of each step that names avoid."""
@@ -134,14 +137,16 @@ def _names(curve: RiskCurve, times: tuple[float, float], text: dict[str, Any]) -
         low, high = _chances(curve)
         return Point(WIDTH * log(time / times[0]) / log(times[1] / times[0]), HEIGHT * log(high / chance) / log(high / low))
 
+    names = [joined(name.split(", "), FONT_SIZE, NAMES_WIDTH, bold=True) for _, _, name in curve.stacks]
     labels = [
-        PlacedLabel(Size(width(name, FONT_SIZE, bold=True) + 8, LABEL_HEIGHT), place(time, chance))
-        for time, chance, name in curve.stacks
+        PlacedLabel(_size(lines), place(time, chance)) for (time, chance, _), lines in zip(curve.stacks, names, strict=True)
     ]
     corners = [place(*step) for step in (*curve.steps, (curve.zero_from, curve.steps[-1][1]))]
     boxes = placed(labels, Rectangle(0, 0, WIDTH, HEIGHT), [area for ends in pairwise(corners) for area in _step(*ends)])
     rows = [
-        anchored(label.point, box) | {"text": name} for label, box, (_, _, name) in zip(labels, boxes, curve.stacks, strict=True)
+        anchored(label.point, box) | {"text": text, "y": box.top + LABEL_HEIGHT * (index + 0.5)}
+        for label, box, lines in zip(labels, boxes, names, strict=True)
+        for index, text in enumerate(lines)
     ]
     leaders = [leader(label.point, box) for label, box in zip(labels, boxes, strict=True)]
     pixels: dict[str, Any] = {axis: {"field": axis, "type": "quantitative", "scale": None, "axis": None} for axis in ("x", "y")}
@@ -156,6 +161,11 @@ def _names(curve: RiskCurve, times: tuple[float, float], text: dict[str, Any]) -
         "mark": text | {"baseline": "middle", "fontWeight": "bold", "align": {"expr": "datum.align"}},
         "encoding": pixels | {"text": {"field": "text"}},
     }
+
+
+def _size(lines: list[str]) -> Size:
+    """The size of names in lines."""
+    return Size(max(width(text, FONT_SIZE, bold=True) for text in lines) + 8, LABEL_HEIGHT * len(lines))
 
 
 def _step(begin: Point, end: Point) -> Iterator[Rectangle]:

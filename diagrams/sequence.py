@@ -138,9 +138,9 @@ def _time(chart: Chart) -> Iterator[PlacedElement]:
     x, right = chart.axis_x, chart.end_x[1]
     for instant in chart.axis.instants:
         top, bottom = instant.top, instant.bottom
-        if instant.last > instant.first:
-            band = element("rect", class_="band", x=x, y=top - 10, width=right - x, height=bottom - top + 20, rx=3)
-            yield PlacedElement(top - 10, bottom + 10, band)
+        if instant.band is not None:
+            high, low = instant.band
+            yield PlacedElement(high, low, element("rect", class_="band", x=x, y=high, width=right - x, height=low - high, rx=3))
             yield PlacedElement(top, bottom, line_element("instant", x, top, x, bottom))
         yield PlacedElement(top - 1, top + 1, line_element("axis", x - 3, top, x + 4, top))
     for gap in chart.axis.gaps:
@@ -202,10 +202,9 @@ def _bar(bar: ChartBar) -> Iterator[PlacedElement]:
 
 def _marks(chart: Chart) -> Iterator[PlacedElement]:
     """The number of each step on the lifeline of its actor."""
-    middle, radius, size = sum(chart.end_x) / 2, chart.form.radius, chart.form.number_size
-    for step, y in zip(chart.steps, chart.axis.rows[1:], strict=True):
+    radius, size = chart.form.radius, chart.form.number_size
+    for step, x, y in zip(chart.steps, chart.mark_x, chart.axis.rows[1:], strict=True):
         actor, text = step.event.actor, str(step.number)
-        x = chart.end_x[ENDS.index(actor)] if actor in ENDS else middle
         half = max(radius, width(text, size, bold=True) / 2 + 4)
         if step.number in chart.violating:
             shape = element("path", class_="mark wrong", d=diamond(x, y, half + 5, radius + 5))

@@ -253,8 +253,8 @@ def _rectangle(left: float, top: float, right: float, bottom: float) -> str:
 def _axis(chart: Chart) -> Iterator[str]:
     x, right = chart.axis_x, chart.end_x[1]
     for instant in chart.axis.instants:
-        if instant.last > instant.first:
-            band = _rectangle(x, instant.top - 10, right, instant.bottom + 10)
+        if instant.band is not None:
+            band = _rectangle(x, instant.band[0], right, instant.band[1])
             yield f"\\fill[fill={_colour(NAMED['band'])}, rounded corners=2pt] {band};"
             yield _draw(f"({number(x)},{number(instant.top)}) -- ({number(x)},{number(instant.bottom)})", GREY, 4)
         yield _draw(f"({number(x - 3)},{number(instant.top)}) -- ({number(x + 4)},{number(instant.top)})", GREY, 1.5)
@@ -287,15 +287,15 @@ def _label(label: ChartLabel) -> str:
     text = f"\\texttt{{{text}}}" if label.mono else text
     text = f"\\textbf{{{text}}}" if label.bold else text
     drawn = _text(text, Point(label.x, label.y), label.size, colour, anchor)
-    return drawn.replace("\\node[", f"\\node[fill={_colour(NAMED['background'])}, ", 1) if label.backed else drawn
+    fill = NAMED["band" if label.banded else "background"]
+    return drawn.replace("\\node[", f"\\node[fill={_colour(fill)}, ", 1) if label.backed else drawn
 
 
 def _marks(chart: Chart) -> Iterator[str]:
     """The number of each step on the lifeline of its actor, and the line where the users open again."""
-    middle = sum(chart.end_x) / 2
     size = number(0.75 * chart.form.number_size)
     minimum = f"minimum size={number(1.5 * chart.form.radius)}pt"
-    for step, y in zip(chart.steps, chart.axis.rows[1:], strict=True):
+    for step, x, y in zip(chart.steps, chart.mark_x, chart.axis.rows[1:], strict=True):
         if reopens(step):
             yield _draw(
                 f"({number(chart.end_x[0])},{number(y)}) -- ({number(chart.end_x[1])},{number(y)})",
@@ -303,8 +303,7 @@ def _marks(chart: Chart) -> Iterator[str]:
                 1.5,
                 DASHES["dotted"],
             )
-        actor = step.event.actor
-        place = Point(chart.end_x[ENDS.index(actor)] if actor in ENDS else middle, y)
+        place = Point(x, y)
         wrong = step.number in chart.violating
         colour = NAMED["wrong"] if wrong else BLACK
         options = [f"draw={_colour(colour)}", f"fill={_colour(NAMED['background'])}", "inner sep=1.5pt", minimum]

@@ -28,6 +28,10 @@ MOST_SCALES = 64
 """The most scales that are tried."""
 
 
+BAND_MARGIN = 10.0
+"""How far the band of an instant reaches above its first row and below its last one, in pixels."""
+
+
 class GapScale(StrEnum):
     """How the time between two instants is drawn."""
 
@@ -76,6 +80,11 @@ class Instant:
     last: int
     top: float
     bottom: float
+
+    @property
+    def band(self) -> tuple[float, float] | None:
+        """The top and bottom of its band, in pixels; None if it has at most one row."""
+        return (self.top - BAND_MARGIN, self.bottom + BAND_MARGIN) if self.last > self.first else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ import pytest
 from state_diagrams import SVG, S, graphs
 
 from timewait.cli.picture_set import draw
-from timewait.diagrams import figure_text
+from timewait.diagrams import chart_elements, figure_text, minimap
 from timewait.diagrams.box_sizes import LABEL, box_size
-from timewait.diagrams.colours import BACKGROUND, COLOURS, DARK, SAFE, Colour
+from timewait.diagrams.colours import BACKGROUND, COLOURS, DARK, NAMED, SAFE, Colour
 from timewait.diagrams.difference_figure import compared
 from timewait.diagrams.edges import ACTIVE, STYLES
 from timewait.diagrams.figure import Arrow, Box, Figure, line, plain_text
@@ -87,6 +87,15 @@ class TestColours:
         assert contrast(colour.dark, BACKGROUND.dark) >= 4.5
         for ground in ("#ffffff", "#0d1117"):
             assert contrast(colour.middle, ground) >= 4
+
+    @pytest.mark.parametrize("style", [minimap.STYLE, chart_elements.STYLE], ids=["minimap", "sequence"])
+    def test_contrast_of_lines(self, style: str) -> None:
+        """WCAG 2 for graphics, in both themes."""
+        names = set(re.findall(r"[{;] stroke: \$(\w+)", style)) - {"background"}
+        assert names
+        for name in names:
+            assert contrast(NAMED[name].light, BACKGROUND.light) >= 3, name
+            assert contrast(NAMED[name].dark, BACKGROUND.dark) >= 3, name
 
     def test_styles_do_not_depend_on_colour(self) -> None:
         assert len({(style.colour, style.dash) for style in STYLES}) == len(STYLES)

@@ -150,6 +150,13 @@ class TestRegion:
         """Return a region with every stack."""
         return SafetyRegion("How long", ("asked of nobody",), (GRACEFUL, ISOLATION), known_stacks("rto", F(30)))
 
+    def test_the_caption_says_where_harm_is_possible(self, shown: SafetyRegion) -> None:
+        """Below the line of a property; at any TIME_WAIT where it has no line."""
+        for boundary, said in ((GRACEFUL, "below the line of graceful"), (NEVER, "at any TIME_WAIT, for lack of graceful")):
+            chart = region_chart.specification(replace(shown, boundaries=(boundary, ISOLATION)))
+            caption = " ".join(chart["title"]["subtitle"])
+            assert f"{said}, a RST may cut off the other end; below the line of isolation" in caption
+
     def test_stacks_with_both_values_are_shown(self) -> None:
         assert KnownStack("Linux 6.18", F(4), F(2)) in known_stacks("rto", F(30))
         assert KnownStack("FreeBSD", F(30), F(60)) in known_stacks("msl", F(30))
