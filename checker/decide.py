@@ -19,7 +19,7 @@ from timewait.checker.dense_lasso import DenseLassoEngine
 from timewait.checker.engine import DecisionEngine
 from timewait.checker.explicit import TickEngine
 from timewait.checker.fairness import unfair
-from timewait.checker.finding import Budget, Finding, Move, Run, Stopped
+from timewait.checker.finding import Budget, Confirmation, Finding, Move, Run, Stopped
 from timewait.checker.guided import GuidedEngine
 from timewait.checker.jit import is_kept
 from timewait.checker.lasso import LassoEngine
@@ -73,10 +73,13 @@ class Answer:
         The verdict and how it was reached.
     trace : Trace or None
         The replayed, minimised run of a violation.
+    confirmation : Confirmation or None
+        What a second way says of a proof (`timewait.checker.confirmation`); None where none was asked.
     """
 
     finding: Finding
     trace: Trace | None = None
+    confirmation: Confirmation | None = None
 
     @property
     def name(self) -> str:

@@ -86,6 +86,35 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What a second, independent way says of a proof.
+
+    Attributes
+    ----------
+    way : str
+        The way in words; empty where there is none.
+    verdict : Verdict
+        `Verdict.PROVED` confirms the proof, `Verdict.VIOLATED` contradicts it, and `Verdict.INCONCLUSIVE` is no answer.
+    reason : str
+        Why it does not confirm the proof, or the limits within which it does.
+    """
+
+    way: str
+    verdict: Verdict
+    reason: str = ""
+
+    @property
+    def decides(self) -> bool:
+        """Whether there is an answer."""
+        return self.verdict is not Verdict.INCONCLUSIVE
+
+    def __str__(self) -> str:
+        if self.verdict is Verdict.PROVED:
+            return f"confirmed: {self.way}"
+        return f"{'contradicted' if self.decides else 'not confirmed'}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far a long exploration has come."""
 

@@ -123,20 +123,14 @@ class Part(NamedTuple):
 def may_stay(quotient: QuotientArrays, bounds: BoundArrays, marks: Marks, state: Part) -> bool:
     """Whether, by the graph alone, a fair run may keep a property pending for ever."""
     part, order, parts, components = state.part, state.order, state.parts, state.components
-    used = last = 0
-    for location in range(len(part)):
-        if marks.pending[quotient.locations[location, CONTROL]]:
-            part[location] = 0
-            order[used] = location
-            used += 1
-    parts[0, 0], parts[0, 1], open_parts = 0, used, int(used > 0)
+    open_parts, last = begin_parts(quotient, marks, state), 0
     while open_parts:
         open_parts -= 1
         begin, end = parts[open_parts, 0], parts[open_parts, 1]
         last += 1
         for position in range(begin, end):
             part[order[position]] = last
-        count = _components(quotient, state, begin, end, last)
+        count = find_components(quotient, state, begin, end, last)
         last += count
         for component in range(count):
             first, after, number = components[component, 0], components[component, 1], components[component, 2]
@@ -150,7 +144,20 @@ def may_stay(quotient: QuotientArrays, bounds: BoundArrays, marks: Marks, state:
 
 
 @subroutine
-def _components(quotient: QuotientArrays, state: Part, begin: int, end: int, number: int) -> int:
+def begin_parts(quotient: QuotientArrays, marks: Marks, state: Part) -> int:
+    """Begin with the locations in which the property is pending, as one part; the number of parts."""
+    used = 0
+    for location in range(len(state.part)):
+        if marks.pending[quotient.locations[location, CONTROL]]:
+            state.part[location] = 0
+            state.order[used] = location
+            used += 1
+    state.parts[0, 0], state.parts[0, 1] = 0, used
+    return int(used > 0)
+
+
+@subroutine
+def find_components(quotient: QuotientArrays, state: Part, begin: int, end: int, number: int) -> int:
     """Find the strongly connected components of a part, and put their locations together in the order; their number.
 
     Tarjan's algorithm.
@@ -215,7 +222,7 @@ def _left(
     number: int,
 ) -> int:
     """Exclude what cannot recur in a component; the locations left, put first in the order, or -1 if nothing is excluded."""
-    if not _note(quotient, marks, state, first, after, number) and marks.by_events:
+    if not note(quotient, marks, state, first, after, number) and marks.by_events:
         return 0
     order, excluded, place = state.order, False, first
     for position in range(first, after):
@@ -238,7 +245,7 @@ def _left(
 
 
 @subroutine
-def _note(quotient: QuotientArrays, marks: Marks, state: Part, first: int, after: int, number: int) -> bool:
+def note(quotient: QuotientArrays, marks: Marks, state: Part, first: int, after: int, number: int) -> bool:
     """Note which clocks a component starts and which names it serves; whether it has a recurrent event."""
     events = False
     for position in range(first, after):
@@ -262,13 +269,13 @@ def _note(quotient: QuotientArrays, marks: Marks, state: Part, first: int, after
 
 
 @subroutine
-def _tested(quotient: QuotientArrays, edge: int, part: int) -> int:
+def row_tested(quotient: QuotientArrays, edge: int, part: int) -> int:
     """The row that a part of the guard of an edge bounds."""
     return int(quotient.guards[part, 0] if quotient.guards[part, 0] >= 0 else quotient.edges[edge, AGE_ROW])
 
 
 @subroutine
-def _unserved(quotient: QuotientArrays, marks: Marks, state: Part, edge: int, number: int) -> bool:
+def unserved(quotient: QuotientArrays, marks: Marks, state: Part, edge: int, number: int) -> bool:
     """Whether an edge has a fairness name that a component never serves."""
     reaction = marks.reaction_of[quotient.edges[edge, ROW]]
     for entry in range(marks.fair_of[reaction], marks.fair_of[reaction + 1]):  # noqa: SIM110 - numba compiles loops, not generators
@@ -286,10 +293,10 @@ def _leaves(quotient: QuotientArrays, bounds: BoundArrays, marks: Marks, state: 
             return True
     begin = quotient.locations[location, FIRST_EDGE]
     for edge in range(begin, begin + quotient.locations[location, EDGES]):
-        if _unserved(quotient, marks, state, edge, number):
+        if unserved(quotient, marks, state, edge, number):
             late, row = True, quotient.edges[edge, ROW]
             for part in range(quotient.guards_of[row], quotient.guards_of[row + 1]):
-                grows = state.started[quotient.clocks[rows + _tested(quotient, edge, part)]] != number
+                grows = state.started[quotient.clocks[rows + row_tested(quotient, edge, part)]] != number
                 late &= grows and bounds.relations[quotient.guards[part, 1]] == MORE
             if late:
                 return True
@@ -304,29 +311,29 @@ def _ceases(
     rows, row = quotient.locations[location, FIRST_ROW], quotient.edges[edge, ROW]
     for part in range(quotient.guards_of[row], quotient.guards_of[row + 1]):
         relation = bounds.relations[quotient.guards[part, 1]]
-        grows = state.started[quotient.clocks[rows + _tested(quotient, edge, part)]] != number
+        grows = state.started[quotient.clocks[rows + row_tested(quotient, edge, part)]] != number
         if grows and (relation in (AT_MOST, EQUAL)):
             return True
     begin = quotient.locations[location, FIRST_EDGE]
     for other in range(begin, begin + quotient.locations[location, EDGES]):
-        if _unserved(quotient, marks, state, other, number) and _no_stricter(quotient, other, edge):
+        if unserved(quotient, marks, state, other, number) and no_stricter(quotient, other, edge):
             return True
     target = quotient.edges[edge, TARGET]
     begin = quotient.locations[target, FIRST_EDGE]
     for out in range(begin, begin + quotient.locations[target, EDGES]):
-        if _unserved(quotient, marks, state, out, number) and _at_once(quotient, bounds, edge, out):
+        if unserved(quotient, marks, state, out, number) and _at_once(quotient, bounds, edge, out):
             return True
     return False
 
 
 @subroutine
-def _no_stricter(quotient: QuotientArrays, other: int, edge: int) -> bool:
+def no_stricter(quotient: QuotientArrays, other: int, edge: int) -> bool:
     """Whether every bound of the guard of an edge is one of another edge of the same location."""
     row, own = quotient.edges[other, ROW], quotient.edges[edge, ROW]
     for part in range(quotient.guards_of[row], quotient.guards_of[row + 1]):
         known = False
         for same in range(quotient.guards_of[own], quotient.guards_of[own + 1]):
-            tested = _tested(quotient, edge, same) == _tested(quotient, other, part)
+            tested = row_tested(quotient, edge, same) == row_tested(quotient, other, part)
             known |= tested and quotient.guards[same, 1] == quotient.guards[part, 1]
         if not known:
             return False
@@ -340,7 +347,7 @@ def _at_once(quotient: QuotientArrays, bounds: BoundArrays, edge: int, out: int)
     if quotient.guards_of[row] == quotient.guards_of[row + 1]:
         return False
     for part in range(quotient.guards_of[row], quotient.guards_of[row + 1]):
-        started = quotient.sources[source + _tested(quotient, out, part)] == 0
+        started = quotient.sources[source + row_tested(quotient, out, part)] == 0
         if not started or bounds.relations[quotient.guards[part, 1]] != AT_MOST:
             return False
     return True
@@ -407,7 +414,7 @@ def _open(quotient: QuotientArrays, bounds: BoundArrays, order: NDArray[np.uint6
     limits = quotient.locations[location, FIRST_LIMIT]
     below = order[quotient.locations[location, FIRST_ROW] + limited]
     for part in range(quotient.guards_of[row], quotient.guards_of[row + 1]):
-        tested, bound = _tested(quotient, edge, part), quotient.guards[part, 1]
+        tested, bound = row_tested(quotient, edge, part), quotient.guards[part, 1]
         relation, equal = bounds.relations[bound], bounds.parameters[bound] == bounds.parameters[most]
         holds = False
         for other in range(limits, limits + quotient.locations[location, LIMITS]):
@@ -437,7 +444,7 @@ def _ask(quotient: QuotientArrays, bounds: BoundArrays, roles: NDArray[np.int32]
                 for part in range(quotient.guards_of[row], quotient.guards_of[row + 1]):
                     bound = quotient.guards[part, 1]
                     if bounds.relations[bound] == AT_MOST and bounds.parameters[bound] == parameter:
-                        asked[roles[quotient.clocks[rows + _tested(quotient, edge, part)]], limited] = True
+                        asked[roles[quotient.clocks[rows + row_tested(quotient, edge, part)]], limited] = True
 
 
 @subroutine

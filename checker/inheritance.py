@@ -43,7 +43,7 @@ def inherited(question: Question, answers: Sequence[Answer], of_what: str, budge
     wanted = {answer.name: set(question.witnesses.get(answer.name, ())) for answer in proofs}
     possible = witnessed_as_in_small_systems(question, set().union(*wanted.values()), budget.fresh())
     return [
-        Answer(replace(answer.finding, engine=f"{answer.engine}, {of_what}"))
+        replace(answer, finding=replace(answer.finding, engine=f"{answer.engine}, {of_what}"))
         for answer in proofs
         if wanted[answer.name] <= possible
     ]

@@ -128,12 +128,16 @@ class OverApproximationEngine(DecisionEngine):
         """The quotient to explore."""
         return question.coarse
 
+    def zones(self, question: Question) -> Zones:
+        """The exploration, which may have begun already."""
+        return question.shared.once(self.coarse(question), Zones)
+
     def may_time_lock(self, question: Question) -> bool:
         """Whether time may stop in the system with nothing left to happen."""
         return question.may_time_lock
 
     def decide(self, question: Question, properties: Sequence[Property], budget: Budget) -> list[Finding]:
-        spent, zones = budget.fresh(), Zones(self.coarse(question))
+        spent, zones = budget.fresh(), self.zones(question)
         zones.explore(spent, frozenset(asked.name for asked in properties))
         required = {name for asked in properties for name in question.witnesses.get(asked.name, ())}
         witnessed = concretised_witnesses(question, zones, required)

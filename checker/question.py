@@ -16,6 +16,7 @@ from timewait.checker.made_once import made_once
 from timewait.checker.mealy import Mealy, Unsupported
 from timewait.checker.quotient import Quotient
 from timewait.checker.quotient_table import QuotientTable, message_passing
+from timewait.checker.shared import Shared
 from timewait.checker.unlimited import UnlimitedGraph
 from timewait.vocabulary.automaton import TimedAutomaton
 from timewait.vocabulary.replay import ReplayState
@@ -66,6 +67,8 @@ class Question:
         The budget of each quotient; using it up raises `Stopped`.
     refined : Question or None
         The same question about a system with fewer runs, yet all that the replay can carry out: asked when a run is impossible.
+    shared : Shared
+        Quotients and explorations made so far, which may serve several questions.
     """
 
     system: TimedAutomaton
@@ -79,6 +82,7 @@ class Question:
     small: tuple[Question, ...] = ()
     quotient_budget: Budget | None = None
     refined: Question | None = None
+    shared: Shared = field(default_factory=Shared)
 
     @cached_property
     def compiled(self) -> CompiledAutomaton:
@@ -139,7 +143,7 @@ class Question:
     def unlimited_graph(self) -> UnlimitedGraph | None:
         """The graph of the system on a network without limits; None where there is none, or no table of its edges."""
         quotient = None if self.unlimited is None else self.quotient_of(self.unlimited)
-        return UnlimitedGraph(quotient) if isinstance(quotient, QuotientTable) else None
+        return self.shared.once(quotient, UnlimitedGraph) if isinstance(quotient, QuotientTable) else None
 
     @property
     def takes_unlimited(self) -> bool:
@@ -149,6 +153,9 @@ class Question:
 
     def quotient_of(self, system: TimedAutomaton) -> CompiledAutomaton:
         """The compiled quotient of a system: from the table of its edges where there is one, else edge by edge."""
+        return self.shared.quotient(system, lambda: self._quotient_of(system))
+
+    def _quotient_of(self, system: TimedAutomaton) -> CompiledAutomaton:
         budget = self._quotient_budget.fresh()
         if (table := self._table(system)) is not None:
             with suppress(Unsupported):

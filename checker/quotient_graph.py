@@ -8,6 +8,7 @@ from timewait.checker import graph_kernels as kernels
 from timewait.checker.compiled import RESET
 from timewait.checker.quotient_kernels import ROWS
 from timewait.checker.quotient_table import QuotientTable, joined
+from timewait.checker.unlimited_kernels import MessageMarks, may_stay_unlimited
 from timewait.vocabulary.automaton import Property
 
 RELATIONS = ("<=", "==", ">=", ">")
@@ -19,10 +20,53 @@ def may_stay_pending(quotient: QuotientTable, asked: Property) -> bool:
 
     As `timewait.checker.structural.proof_of` is None.
     """
-    names = dict[str, int]()
-    fair = [[names.setdefault(name, len(names)) for name in sorted(reaction.edge.fair)] for reaction in quotient.reactions]
-    fair_of, fair_names = joined(fair)
-    marks = kernels.Marks(
+    names = _FairnessNames(quotient)
+    return bool(kernels.may_stay(quotient.arrays, _bounds(quotient), _marks(quotient, names, asked), _part(quotient, len(names))))
+
+
+def may_stay_pending_unlimited(quotient: QuotientTable, asked: Property) -> bool:
+    """The same for a system whose network has limits, of which `quotient` is the one without.
+
+    As `timewait.checker.unlimited.UnlimitedGraph.may_stay_pending`.
+    """
+    names, table = _FairnessNames(quotient), quotient.table
+    sending = [names.numbers.get(table.system.sending_name(message), -1) for message in table.messages]
+    arrivals = [names.numbers.get(table.system.arrival_name(message), -1) for message in table.messages]
+    sent_of, sent = joined(
+        [
+            [message for message, _ in reaction.sent if sending[message] in named]
+            for reaction, named in zip(quotient.reactions, names.of_reactions, strict=True)
+        ]
+    )
+    messages = MessageMarks(
+        np.array(arrivals, dtype=np.int32),
+        sent_of,
+        sent,
+        offering=np.zeros(len(arrivals), dtype=np.int32),
+        last=np.zeros(len(arrivals), dtype=np.int32),
+    )
+    marks, state = _marks(quotient, names, asked), _part(quotient, len(names))
+    return bool(may_stay_unlimited(quotient.arrays, _bounds(quotient), marks, messages, state))
+
+
+class _FairnessNames:
+    """The fairness names of a quotient as numbers, and those of each of its reactions."""
+
+    def __init__(self, quotient: QuotientTable) -> None:
+        self.numbers: dict[str, int] = {}
+        number = self.numbers.setdefault
+        self.of_reactions = [
+            [number(name, len(self.numbers)) for name in sorted(reaction.edge.fair)] for reaction in quotient.reactions
+        ]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+
+def _marks(quotient: QuotientTable, names: _FairnessNames, asked: Property) -> kernels.Marks:
+    """What the graph says of a property."""
+    fair_of, fair_names = joined(names.of_reactions)
+    return kernels.Marks(
         pending=np.array([asked.name in pending for pending in quotient.pending]),
         reaction_of=quotient.reaction_of,
         recurrent=np.array([asked.name in reaction.edge.recurrent for reaction in quotient.reactions]),
@@ -31,7 +75,6 @@ def may_stay_pending(quotient: QuotientTable, asked: Property) -> bool:
         names=len(names),
         by_events=asked.recurrent,
     )
-    return bool(kernels.may_stay(quotient.arrays, _bounds(quotient), marks, _part(quotient, len(names))))
 
 
 def is_narrow(quotient: QuotientTable) -> bool:

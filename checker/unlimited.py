@@ -86,18 +86,43 @@ class UnlimitedGraph:
 
     def __init__(self, quotient: QuotientTable) -> None:
         self.quotient = quotient
-        arrays = quotient.arrays
-        self._locations = arrays.locations.tolist()
-        self._edges: list[list[int]] = arrays.edges.tolist()
-        self._clocks = arrays.clocks.tolist()
-        self._limits = arrays.limits.tolist()
-        self._source_of = [number for number, place in enumerate(self._locations) for _ in range(place[EDGES])]
-        fair = [reaction.edge.fair for reaction in quotient.reactions]
-        self._fair: list[frozenset[str]] = [fair[reaction] for reaction in quotient.reaction_of.tolist()]
         self._tests: dict[tuple[int, int, int], tuple[ClockTest, ...]] = {}
+        self._found: dict[Property, bool] = {}
 
     def __len__(self) -> int:
-        return len(self._locations)
+        return len(self.quotient)
+
+    # --- the arrays as lists ----------------------------------------------------------------------------------------
+
+    @cached_property
+    def _locations(self) -> list[list[int]]:
+        locations: list[list[int]] = self.quotient.arrays.locations.tolist()
+        return locations
+
+    @cached_property
+    def _edges(self) -> list[list[int]]:
+        edges: list[list[int]] = self.quotient.arrays.edges.tolist()
+        return edges
+
+    @cached_property
+    def _clocks(self) -> list[int]:
+        clocks: list[int] = self.quotient.arrays.clocks.tolist()
+        return clocks
+
+    @cached_property
+    def _limits(self) -> list[list[int]]:
+        limits: list[list[int]] = self.quotient.arrays.limits.tolist()
+        return limits
+
+    @cached_property
+    def _source_of(self) -> list[int]:
+        return [number for number, place in enumerate(self._locations) for _ in range(place[EDGES])]
+
+    @cached_property
+    def _fair(self) -> list[frozenset[str]]:
+        """For each row of the table the fairness names of its edges."""
+        fair = [reaction.edge.fair for reaction in self.quotient.reactions]
+        return [fair[reaction] for reaction in self.quotient.reaction_of.tolist()]
 
     # --- what edges say ---------------------------------------------------------------------------------------------
 
@@ -167,7 +192,15 @@ class UnlimitedGraph:
     # --- liveness ---------------------------------------------------------------------------------------------------
 
     def may_stay_pending(self, asked: Property) -> bool:
-        """Whether, by this graph, a fair run of the system may keep an ``eventually`` property pending for ever."""
+        """Whether, by this graph, a fair run of the system may keep an ``eventually`` property pending for ever.
+
+        Slow and plain; `timewait.checker.quotient_graph.may_stay_pending_unlimited` is compiled.
+        """
+        if asked not in self._found:
+            self._found[asked] = self._may_stay_pending(asked)
+        return self._found[asked]
+
+    def _may_stay_pending(self, asked: Property) -> bool:
         pending, original = self.quotient.pending, self.quotient.original
         inside = frozenset(number for number, place in enumerate(self._locations) if asked.name in pending[place[CONTROL]])
         waiting = [(inside, self._among(inside, chain.from_iterable(map(self._out, sorted(inside)))))]

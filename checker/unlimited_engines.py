@@ -12,6 +12,7 @@ from timewait.checker.finding import Budget, Finding, Stopped
 from timewait.checker.guided import GuidedEngine
 from timewait.checker.over_approximated import OverApproximationEngine
 from timewait.checker.question import Engine, Question
+from timewait.checker.quotient_graph import may_stay_pending_unlimited
 from timewait.checker.verdict import Verdict
 from timewait.checker.zones import ZoneEngine
 from timewait.vocabulary.automaton import Property
@@ -36,7 +37,7 @@ class UnlimitedGraphEngine(DecisionEngine):
         if stopped := spent.exceeded(len(graph), 0):
             raise Stopped(stopped)
         for asked in properties:
-            if graph.may_stay_pending(asked):
+            if may_stay_pending_unlimited(graph.quotient, asked):
                 continue
             finding = Finding(asked.name, Verdict.PROVED, self.label, states=len(graph))
             if graph.may_lock():

@@ -138,12 +138,18 @@ class Zones:
     # --- exploration ------------------------------------------------------------------------------------------------
 
     def explore(self, budget: Budget, until: frozenset[str] = frozenset()) -> None:
-        """Visit every reachable node; stop early when the budget is used up, or when all of `until` are violated."""
-        counts = self._arrays.counts
+        """Visit every reachable node; stop early when the budget is used up, or when all of `until` are violated.
+
+        Called again, it goes on where it stopped.
+        """
+        counts, self.stopped = self._arrays.counts, ""
         if not len(self):
             self._begin()
         visited = True
         while counts[NEXT] < len(self):
+            if until and until <= self.broken.keys():
+                self.stopped = "every property asked for is broken"
+                return
             if visited and (stopped := budget.exceeded(len(self), self._depth_of(int(counts[NEXT])))):
                 self.stopped = stopped
                 return
@@ -157,9 +163,6 @@ class Zones:
                 self._reserve("pool", 2 * len(self._arrays.pool))
             elif status == NOTED:
                 self._note()
-                if until and until <= self.broken.keys():
-                    self.stopped = "every property asked for is broken"
-                    return
 
     def _begin(self) -> None:
         """Store the first node."""
@@ -321,6 +324,12 @@ class Zones:
             sources = arrays.sources[update : update + len(self.automaton.location(target).clocks) + 1]
             yield target, bounds, *self._updates(target, sources)
 
+    def stored(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """The stored zones: for each its location and the begin of its matrix in the pool, and the pool."""
+        locations, begins = self._arrays.nodes[: len(self), 0], self._arrays.slots[: len(self)]
+        kept = begins >= 0
+        return locations[kept].astype(np.int64), begins[kept], self._arrays.pool
+
     def cover(self) -> dict[int, NDArray[np.int64]]:
         """For each location reached, the zones that cover everything reachable there, shape (count, n, n)."""
         arrays = self._arrays
@@ -358,9 +367,13 @@ class ZoneEngine(DecisionEngine):
     def supports(self, question: Question) -> bool:
         return question.finite is not None
 
+    def zones(self, question: Question) -> Zones:
+        """The exploration, which may have begun already."""
+        return question.shared.once(question.whole, Zones)
+
     def decide(self, question: Question, properties: Sequence[Property], budget: Budget) -> list[Finding]:
         spent = budget.fresh()
-        explored = Zones(question.whole)
+        explored = self.zones(question)
         explored.explore(spent, frozenset(asked.name for asked in properties))
         return [
             finding_of(question, asked, explored, self.label, spent.elapsed, lambda: question.may_time_lock)

@@ -2,49 +2,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from math import ceil
 from typing import Any
 
 from timewait.checker.question import Question
+from timewait.checker.shared import Shared
+from timewait.spec.composition import Composition
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.handshake import compose
 from timewait.spec.over_approximation import OverApproximation, one_at_a_time, one_per_effect
 from timewait.spec.properties import DEFAULT, PROPERTIES, WITNESSES
 from timewait.spec.reference import initial_state
+from timewait.spec.unlimited_network import unlimited_for_either, unlimited_network
 from timewait.vocabulary.automaton import Property
 
 FEW_TICKS = 3
 """The longest duration of a small system, in ticks of its MSL."""
 
 
-def question(configuration: Configuration) -> Question:
+def question(configuration: Configuration, shared: Shared | None = None) -> Question:
     """The question: the composition to explore, its over-approximations, and the specification to replay on.
 
+    Parameters
+    ----------
+    configuration : Configuration
+        The configuration.
+    shared : Shared, optional
+        Where tables and quotients are kept, for questions about nearly the same system.
+
+    Notes
+    -----
     Where copies are counted, or order is kept, the over-approximation is that of the network without these limits. It has
     every run of the composition: a copy that may arrive once more may arrive any number of times, and a packet that waits in
     a queue may overtake. What is possible when a packet must be delivered depends on that packet and on the ends alone, so
     time can pass in the one if it can in the other. Without a limit on losses no packet must be delivered, and one that is lost
     is one that does not arrive, so that network has every run too. A network that loses nothing has no over-approximation.
     """
+    return _question(configuration, Shared() if shared is None else shared, unlimited_network)
+
+
+def questions_of_both(configuration: Configuration) -> tuple[Question, Question]:
+    """The question where A closes first, and that where either end may close first; both have one network without limits."""
+    shared = Shared()
+    of_first, of_either = (replace(configuration, both_close=either) for either in (False, True))
+    return _question(of_first, shared, unlimited_for_either), _question(of_either, shared, unlimited_for_either)
+
+
+def _question(configuration: Configuration, shared: Shared, without_limits: Callable[[Configuration], Composition]) -> Question:
     system = compose(configuration)
-    asked = Question(system, initial_state(configuration), WITNESSES)
+    asked = Question(system, initial_state(configuration), WITNESSES, shared=shared)
     refined = None
     for told_apart in reversed(copies_told_apart(configuration)):
         refined = replace(asked, system=compose(configuration, told_apart), refined=refined)
     if configuration.lossless:
         return replace(asked, refined=refined)
-    unlimited = replace(configuration, duplication=None, fifo=False)
-    lossy = replace(unlimited, loss=None)
+    unlimited, lossy = replace(configuration, duplication=None, fifo=False), without_limits(configuration)
     return replace(
         asked,
         over_approximation=OverApproximation(unlimited, one_per_effect),
         obliged_approximation=OverApproximation(unlimited, one_at_a_time),
-        unlimited=compose(lossy),
-        unlimited_approximation=OverApproximation(lossy, one_per_effect),
-        narrower=tuple(map(question, less_text(configuration))),
-        small=tuple(Question(compose(each), initial_state(each)) for each in small(configuration)),
+        unlimited=lossy,
+        unlimited_approximation=OverApproximation(lossy.configuration, one_per_effect, lossy),
+        narrower=tuple(question(each, shared) for each in less_text(configuration)),
+        small=tuple(Question(compose(each), initial_state(each), shared=shared) for each in small(configuration)),
         refined=refined,
     )
 

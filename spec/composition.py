@@ -248,9 +248,13 @@ class Composition:
         return 1 - ENDS.index(message.sender)
 
     def unrelieved(self) -> Composition:
-        unrelieved = UnrelievedComposition(self.configuration, self.channel.told_apart)
+        unrelieved = self.unrelieved_kind()(self.configuration, self.channel.told_apart)
         unrelieved.received = self.received  # the same function: what it has computed serves both
         return unrelieved
+
+    def unrelieved_kind(self) -> type[UnrelievedComposition]:
+        """The class of `unrelieved`."""
+        return UnrelievedComposition
 
     def spontaneous_edges(self, control: Location) -> tuple[list[EdgesOfPart], list[EdgesOfPart]]:
         state = state_of(control)

@@ -51,6 +51,8 @@ class OverApproximation:
         A configuration with unlimited duplication, in any order.
     obligations : callable
         The packets that must still be delivered.
+    exact : Composition, optional
+        The composition to approximate; by default that of the configuration.
 
     Raises
     ------
@@ -58,8 +60,8 @@ class OverApproximation:
         Duplication is limited, or order is kept.
     """
 
-    def __init__(self, configuration: Configuration, obligations: DeliveryChoice) -> None:
-        self.exact = compose(configuration)
+    def __init__(self, configuration: Configuration, obligations: DeliveryChoice, exact: Composition | None = None) -> None:
+        self.exact = compose(configuration) if exact is None else exact
         self.obligations = obligations
         if not self.exact.dense:
             raise ValueError("an over-approximation needs unlimited duplication, in any order")

@@ -55,7 +55,7 @@ HANDSHAKES: list[dict[str, Any]] = [
 ]
 """Values of the conditions that belong to a handshake."""
 
-NOT_OF_A_VERDICT = {"stack", "properties", "engine", "max_states", "max_seconds", "workers", "cluster"}
+NOT_OF_A_VERDICT = {"stack", "properties", "engine", "max_states", "max_seconds", "workers", "cluster", "confirm"}
 
 
 def values_of(name: str) -> list[Any]:

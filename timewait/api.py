@@ -8,14 +8,15 @@ from dataclasses import replace
 from fractions import Fraction
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 from timewait.captures import choosing, closes
 from timewait.checker import itf
+from timewait.checker.confirmation import confirmed, together
 from timewait.checker.decide import Answer, decide, violations_with_less_text
 from timewait.checker.finding import Budget
 from timewait.checker.inheritance import inherited
-from timewait.checker.question import Engine
+from timewait.checker.question import Engine, Question
 from timewait.checker.synthesis import InconclusiveSynthesis
 from timewait.checker.threshold import minimum_safe
 from timewait.checker.time_unit import unit_of
@@ -25,7 +26,7 @@ from timewait.narration import trace_file
 from timewait.options import SECONDS, Closers, DurationLike, Keywords, Options, duration
 from timewait.proofs import bounded_check, claim_files
 from timewait.proofs import claims as own_claims
-from timewait.proofs.question import question
+from timewait.proofs.question import question, questions_of_both
 from timewait.proofs.suite import ClaimResult
 from timewait.proofs.suite import prove as decide_claims
 from timewait.proofs.thresholds import RANGE, ProvedThreshold, formula
@@ -87,12 +88,13 @@ def check(options: Options | None = None, /, *, budget: Budget | None = None, **
     wider = options if of_stack is None else options.any_gap()
     configuration = wider.configuration()
     asked, bounds = options.asked(), budget or options.budget()
-    answers = _both_closers(configuration, asked, options.engine, bounds)
+    decision = _Decision(options.engine, bounds, options.confirm)
+    answers = _both_closers(configuration, asked, decision)
     result = CheckResult(configuration, tuple(answers))
     if of_stack is None:
         return result
     narrower = of_stack.configuration()
-    return CheckResult(narrower, tuple(_narrowed(narrower, asked, answers, options.engine, bounds)), result)
+    return CheckResult(narrower, tuple(_narrowed(narrower, asked, answers, decision)), result)
 
 
 def threshold(
@@ -135,7 +137,8 @@ def threshold(
     bounds = budget or options.budget()
 
     def ask(time_wait: Fraction) -> list[Answer]:
-        return _both_closers(options.override(time_wait=time_wait).configuration(), asked, options.engine, bounds.fresh())
+        decision = _Decision(options.engine, bounds.fresh())
+        return _both_closers(options.override(time_wait=time_wait).configuration(), asked, decision)
 
     most = LIMIT * (configuration.msl + max(configuration.rto)) if limit is None else duration(limit)
     return ThresholdResult(configuration, minimum_safe(ask, unit, max(most // unit, 1) * unit, whole))
@@ -319,29 +322,48 @@ def _options(options: Options | None, keywords: Keywords, closers: Closers) -> O
     return options
 
 
-def _both_closers(configuration: Configuration, asked: Sequence[Property], engine: Engine, budget: Budget) -> list[Answer]:
+class _Decision(NamedTuple):
+    """How properties are decided: the engines, the bounds on each exploration, and whether proofs are confirmed."""
+
+    engine: Engine
+    budget: Budget
+    confirm: bool = False
+
+    def of(self, about: Question, asked: Sequence[Property]) -> list[Answer]:
+        """The answers to a question."""
+        answers = decide(about, asked, self.engine, self.budget)
+        return confirmed(about, asked, answers, self.budget) if self.confirm else answers
+
+
+def _worse(one: Answer, other: Answer | None) -> Answer:
+    """The worse of two answers about one property, confirmed only if both are."""
+    if other is None:
+        return one
+    return replace(max(other, one, key=lambda answer: answer.verdict), confirmation=together([other, one]))
+
+
+def _both_closers(configuration: Configuration, asked: Sequence[Property], decision: _Decision) -> list[Answer]:
     """Decide; where either end may close first, decide for A closing first too and return the worse answer.
 
     Where B may close first too, B has a loss window, in which the FIN of A counts against the loss budget. Where only A may
     close first, the FIN of A may be lost without limit. So neither model has all runs of the other.
     """
-    alone = decide(question(replace(configuration, both_close=False)), asked, engine, budget)
     if not configuration.both_close:
-        return alone
+        return decision.of(question(configuration), asked)
+    of_first, of_either = questions_of_both(configuration)
+    alone = decision.of(of_first, asked)
     left = [entry for entry, answer in zip(asked, alone, strict=True) if answer.verdict is not Verdict.VIOLATED]
-    both = {answer.name: answer for answer in decide(question(configuration), left, engine, budget)} if left else {}
-    return [max(both.get(answer.name, answer), answer, key=lambda answer: answer.verdict) for answer in alone]
+    both = {answer.name: answer for answer in decision.of(of_either, left)} if left else {}
+    return [_worse(answer, both.get(answer.name)) for answer in alone]
 
 
-def _narrowed(
-    narrower: Configuration, asked: Sequence[Property], wider: Sequence[Answer], engine: Engine, budget: Budget
-) -> list[Answer]:
+def _narrowed(narrower: Configuration, asked: Sequence[Property], wider: Sequence[Answer], decision: _Decision) -> list[Answer]:
     """The answers for a schedule, given those for any gap up to its greatest.
 
     Every run of the schedule is a run with any gap, so what is proved for any gap holds. Where A closes first the witnesses
     of each proof are looked for, which shows that it is not vacuous; with two closers, which take long, the proof is inherited.
     """
-    alone = _limited(replace(narrower, both_close=False), asked, wider, engine, budget)
+    alone = _limited(replace(narrower, both_close=False), asked, wider, decision)
     if not narrower.both_close:
         return alone
     proved = {answer.name for answer in wider if answer.verdict is Verdict.PROVED}
@@ -350,24 +372,24 @@ def _narrowed(
         for entry, answer in zip(asked, alone, strict=True)
         if answer.verdict is not Verdict.VIOLATED and entry.name not in proved
     ]
-    both = {answer.name: answer for answer in _limited(narrower, left, (), engine, budget)}
-    return [max(both.get(answer.name, answer), answer, key=lambda answer: answer.verdict) for answer in alone]
+    both = {answer.name: answer for answer in _limited(narrower, left, (), decision)}
+    return [_worse(answer, both.get(answer.name)) for answer in alone]
 
 
 def _limited(
-    configuration: Configuration, asked: Sequence[Property], wider: Sequence[Answer], engine: Engine, budget: Budget
+    configuration: Configuration, asked: Sequence[Property], wider: Sequence[Answer], decision: _Decision
 ) -> list[Answer]:
     """The answers for a schedule: proofs inherited, violations with less text, and what engines say of the rest.
 
     Liveness that no engine decides in dense time would take states in ticks of its shortest gap without end.
     """
     whole, found = question(configuration), dict[str, Answer]()
-    if engine in (Engine.AUTO, Engine.ZONES):
+    if decision.engine in (Engine.AUTO, Engine.ZONES):
         verdicts = {answer.name: answer.verdict for answer in wider}
         suspected = [entry for entry in asked if entry.kind == "always" and verdicts.get(entry.name) is Verdict.VIOLATED]
-        found |= {answer.name: answer for answer in inherited(whole, wider, "any gap", budget)}
-        found |= {answer.name: answer for answer in violations_with_less_text(whole, suspected, budget)}
+        found |= {answer.name: answer for answer in inherited(whole, wider, "any gap", decision.budget)}
+        found |= {answer.name: answer for answer in violations_with_less_text(whole, suspected, decision.budget)}
     left = [entry for entry in asked if entry.name not in found]
-    bounds = replace(budget.fresh(), seconds_in_ticks=SECONDS_IN_TICKS)
-    found |= {answer.name: answer for answer in decide(whole, left, engine, bounds)} if left else {}
+    limited = decision._replace(budget=replace(decision.budget.fresh(), seconds_in_ticks=SECONDS_IN_TICKS))
+    found |= {answer.name: answer for answer in limited.of(whole, left)} if left else {}
     return [found[entry.name] for entry in asked]

@@ -175,6 +175,7 @@ class Keywords(TypedDict, total=False):
     max_seconds: float
     workers: int
     cluster: str
+    confirm: bool
 
 
 KEYWORDS = frozenset(Keywords.__annotations__) | {entry.keyword for entry in SETTINGS.values() if entry.option}
@@ -199,6 +200,7 @@ DEFAULTS: Keywords = {
     "max_seconds": SECONDS,
     "workers": 1,
     "cluster": "",
+    "confirm": False,
 }
 """The keywords that have a default; every setting of a stack that is left out stays as the stack has it."""
 
@@ -227,6 +229,8 @@ class Options:
         Threads, or workers of the cluster, that an exploration in ticks uses once its states are many.
     cluster : str
         A Ray cluster: ``"ray"`` or an address such as ``"ray://head:10001"``; empty for this process.
+    confirm : bool
+        Whether each proof is confirmed in a second way (`timewait.checker.confirmation`).
 
     Examples
     --------
@@ -244,6 +248,7 @@ class Options:
     schedule: Schedule = "any"
     workers: int = 1
     cluster: str = ""
+    confirm: bool = False
 
     @classmethod
     def of(cls, **keywords: Unpack[Keywords]) -> Options:
@@ -341,6 +346,7 @@ def _options(keywords: Keywords) -> Options:
     if values["workers"] < 1:
         raise ValueError(f"there is at least one worker, not {values['workers']}")
     options = Options(stack, overrides, tuple(values["properties"]), engine, *budget, values["schedule"], values["workers"])
+    options = replace(options, confirm=values["confirm"])
     if values["cluster"]:
         options = replace(options, cluster=values["cluster"], workers=max(options.workers, 2))  # one worker needs no cluster
     if values["rto_slack"] is not None and not overrides.rto_exact and options.of_stack() is None:

@@ -43,6 +43,7 @@ from timewait.spec.properties import PROPERTIES
 from timewait.vocabulary.errors import optional_package
 
 _FILE = FilePath(dir_okay=False)
+CONFIRM_OPTION = click.option("--confirm", is_flag=True, help="Confirm each proof in a second way, by another engine or a check.")
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ def kernel_or_cluster(text: str) -> str:
 @question_options(closers="both", engines=[*Engine], stacks="both", schedules=True)
 @click.option("--trace", "trace_file", type=_FILE, help="Write the first violation as ITF JSON.")
 @click.option("--explain", is_flag=True, help="Explain each verdict and each run in sentences.")
+@CONFIRM_OPTION
 @click.option("--assumptions", is_flag=True, help="Print what the answer rests on, and what changes where it is otherwise.")
 @click.option("--certificate", type=_FILE, help="Write certificates of the proved properties.")
 @click.option("--html", type=_FILE, help="Write a review page: every answer, and the run of each violation.")

@@ -7,6 +7,7 @@ from typing import Any
 
 from timewait.assumptions import Basis
 from timewait.checker.decide import Answer
+from timewait.checker.finding import Confirmation
 from timewait.checker.verdict import worst
 from timewait.results import CheckResult
 from timewait.spec.configuration import Configuration
@@ -23,8 +24,14 @@ def answer_data(answer: Answer) -> dict[str, Any]:
         "states": finding.states,
         "seconds": round(finding.seconds, 3),
         "reason": finding.reason,
+        "confirmation": _confirmation_data(answer.confirmation),
         "trace": None if answer.trace is None else answer.trace.as_json(),
     }
+
+
+def _confirmation_data(said: Confirmation | None) -> dict[str, str] | None:
+    """What a second way says of a proof; None where none was asked."""
+    return None if said is None else {"way": said.way, "verdict": str(said.verdict), "reason": said.reason}
 
 
 def answers_data(answers: Sequence[Answer], configuration: Configuration) -> dict[str, Any]:

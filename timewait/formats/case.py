@@ -151,7 +151,7 @@ def case_of_answer(answer: Answer) -> ReportedCase:
         finding.name,
         finding.verdict,
         Verdict.PROVED,
-        finding.engine,
+        finding.engine if answer.confirmation is None else f"{finding.engine}; {answer.confirmation}",
         finding.seconds,
         finding.reason or (violation_reason(answer.trace) if answer.trace is not None else ""),
         answer.trace,

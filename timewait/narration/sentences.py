@@ -23,12 +23,12 @@ COVERED = {"zones": "zone", "explicit": "state"}
 
 
 def answer_facts(answer: Answer) -> list[str]:
-    """How an answer was found: the length of its run, the engine, what it covered, and the time that it took."""
+    """How an answer was found: the length of its run, the engine, what it covered, the time, and how it was confirmed."""
     finding, trace = answer.finding, answer.trace
     unit = COVERED.get(finding.engine.split(",")[0], "location")
     facts = [finding.engine, counted(finding.states, unit), f"{finding.seconds:.2f} s"]
     if trace is None:
-        return facts
+        return facts + ([] if answer.confirmation is None else [str(answer.confirmation)])
     minimised = f" (minimised from {len(trace.steps) + trace.dropped})" if trace.dropped else ""
     return [f"{len(trace.steps)} steps{minimised}", *facts, "replay: confirmed"]
 
