@@ -26,7 +26,11 @@ def as_text(figure: Figure, width: int | None = None) -> str:
     caption = "\n".join(_wrapped(plain_text(text), width, "") for text in figure.caption)
     blocks = [caption or _wrapped(figure.title, width, "")]
     for box in figure.boxes:
-        lines = [titles[box.name], *(_wrapped(text, width, "  ", hanging="") for text in _paragraphs(box)), *_table(box, width)]
+        lines = [
+            titles[box.name],
+            *(_wrapped(text, width, "  ", hanging="") for text in _paragraphs(box, width)),
+            *_table(box, width),
+        ]
         lines += [_wrapped(_arrow(arrow, titles), width, "    ") for arrow in figure.arrows if arrow.source == box.name]
         blocks += ["\n".join(lines)] if len(lines) > 1 else []
     if figure.notes:
@@ -40,9 +44,9 @@ def _arrow(arrow: Arrow, titles: dict[str, str]) -> str:
     return f"{text} -> {target}" if text else f"-> {target}"
 
 
-def _paragraphs(box: Box) -> Iterable[str]:
-    """The note of a box; where it is its tooltip in the lines of the picture, the tooltip."""
-    return [box.tooltip] if box.note and " ".join(box.note) == box.tooltip else box.note
+def _paragraphs(box: Box, width: int | None) -> Iterable[str]:
+    """The note of a box in the lines of the picture; in lines of a terminal, its tooltip where both are the same."""
+    return [box.tooltip] if width is not None and box.note and " ".join(box.note) == box.tooltip else box.note
 
 
 def _table(box: Box, width: int | None) -> Iterator[str]:

@@ -163,6 +163,14 @@ def test_a_state_is_read_in_both_spellings(command: tuple[str, ...], capsys: pyt
     assert next(iter(texts))[0] == 0
 
 
+@pytest.mark.parametrize("state", ["TIME-WAIT", "CLOSE-WAIT"])
+def test_a_state_in_a_file_has_the_lines_of_its_picture(state: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its meaning is no line of its own length."""
+    file = tmp_path / "state.txt"
+    assert run(capsys, "diagram", "states", "--state", state, "--out", str(file))[0] == 0
+    assert max(map(len, file.read_text().splitlines())) <= 100
+
+
 def test_no_such_state() -> None:
     """The message names the nearest."""
     with pytest.raises(ValueError, match="did you mean TIME_WAIT"):
