@@ -29,6 +29,9 @@ POLL = 0.05
 GRACE = 2.0
 """Seconds that the child may exceed its time, since the solver has a time limit of its own."""
 
+OUT_OF_MEMORY = ("out of memory", "can't start new thread", "Cannot allocate memory", "failed to map segment")
+"""What the errors say of a solver, of a thread, of the operating system and of its loader that get no more memory."""
+
 
 def bounded(compute: Callable[[], Result], budget: Budget) -> Result:
     """The result of a computation that keeps to a budget.
@@ -99,7 +102,7 @@ def _run(compute: Callable[[], object], sender: Connection, megabytes: float, pa
     except MemoryError:
         sender.send(("memory", None))
     except Exception as problem:
-        out_of_memory = "out of memory" in str(problem)
+        out_of_memory = any(words in str(problem) for words in OUT_OF_MEMORY)
         sender.send(("memory", None) if out_of_memory else ("error", problem))
     sender.close()
 

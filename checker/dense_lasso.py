@@ -10,6 +10,7 @@ ticks of a duration. That no such run of so many steps exists proves nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -17,9 +18,10 @@ from itertools import product
 
 import z3
 
+from timewait.checker.bounded_process import bounded
 from timewait.checker.compiled import CompiledAutomaton, CompiledBound, CompiledEdge, carried
 from timewait.checker.engine import DecisionEngine
-from timewait.checker.finding import Budget, Finding, Move, Run
+from timewait.checker.finding import Budget, Finding, Move, Run, Stopped
 from timewait.checker.question import Engine, Question
 from timewait.checker.structural import GraphEdge, undecided
 from timewait.checker.symbolic import compare, numeral
@@ -287,11 +289,11 @@ class DenseLassoEngine(DecisionEngine):
         return question.finite is not None
 
     def decide(self, question: Question, properties: Sequence[Property], budget: Budget) -> list[Finding]:
-        findings = []
+        findings, states = [], len(question.whole.explore())  # explored once, before processes are forked
         for asked in properties:
             spent = replace(budget.fresh(), seconds=min(budget.seconds, MAX_SECONDS))
-            run = find_dense_lasso(question.whole, asked, MAX_STEPS, spent)
-            if run is not None:
-                states = len(question.whole.explore())
-                findings.append(Finding(asked.name, Verdict.VIOLATED, self.label, run, "", states, spent.elapsed))
+            with suppress(Stopped):  # what is left open is left to others
+                run = bounded(partial(find_dense_lasso, question.whole, asked, MAX_STEPS, spent), spent)
+                if run is not None:
+                    findings.append(Finding(asked.name, Verdict.VIOLATED, self.label, run, "", states, spent.elapsed))
         return findings

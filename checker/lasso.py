@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 
 import networkx as nx
 
+from timewait.checker.bounded_process import bounded
 from timewait.checker.engine import DecisionEngine, Exploration, proof
 from timewait.checker.explicit import Explicit, TickEngine, packed
-from timewait.checker.finding import Budget, Finding, Run
+from timewait.checker.finding import Budget, Finding, Run, Stopped
 from timewait.checker.packed_lasso import has_fair_lasso
 from timewait.checker.packed_ticks import PackedTicks
 from timewait.checker.question import Engine, Question
@@ -116,6 +118,11 @@ def _shortest(component: nx.MultiDiGraph, source: int, target: int) -> list[tupl
     return [(here, min(component[here][there])) for here, there in pairwise(nodes)]
 
 
+def _stopped(finding: Finding, unit: Fraction, reason: str) -> Finding:
+    """The finding where a bound was reached: the reason names the ticks."""
+    return replace(finding, reason=f"in ticks of {float(unit):g} s: {reason}")
+
+
 class LassoEngine(DecisionEngine):
     """Fair lassos among all states in ticks; a proof holds for whole ticks only."""
 
@@ -138,9 +145,13 @@ class LassoEngine(DecisionEngine):
 
     def _proof(self, question: Question, asked: Property, states: PackedTicks, spent: Budget) -> Finding | None:
         """The finding by compiled functions; None where they say that there is a lasso, so that a run is wanted."""
-        if not states.stopped and has_fair_lasso(states, asked):
-            return None
-        finding = Finding(asked.name, Verdict.INCONCLUSIVE, self.label, states=len(states), seconds=spent.elapsed)
+        finding = Finding(asked.name, Verdict.INCONCLUSIVE, self.label, states=len(states))
+        try:
+            if not states.stopped and has_fair_lasso(states, asked, spent):
+                return None
+        except Stopped as stopped:
+            return _stopped(replace(finding, seconds=spent.elapsed), states.unit, str(stopped))
+        finding = replace(finding, seconds=spent.elapsed)
         return self._proved(question, finding, states, states.unit, bool(states.dead_ends))
 
     def _by_specification(self, question: Question, properties: Sequence[Property], spent: Budget) -> list[Finding]:
@@ -150,8 +161,12 @@ class LassoEngine(DecisionEngine):
         return [self._decide(question, asked, explored, spent) for asked in properties]
 
     def _decide(self, question: Question, asked: Property, explored: Explicit, spent: Budget) -> Finding:
-        lasso = None if explored.stopped else find_lasso(explored, asked)
-        finding = Finding(asked.name, Verdict.INCONCLUSIVE, self.label, states=len(explored.nodes), seconds=spent.elapsed)
+        finding = Finding(asked.name, Verdict.INCONCLUSIVE, self.label, states=len(explored.nodes))
+        try:
+            lasso = None if explored.stopped else bounded(partial(find_lasso, explored, asked), spent)
+        except Stopped as stopped:
+            return _stopped(replace(finding, seconds=spent.elapsed), explored.unit, str(stopped))
+        finding = replace(finding, seconds=spent.elapsed)
         if lasso is not None:
             return replace(finding, verdict=Verdict.VIOLATED, run=lasso)
         return self._proved(question, finding, explored, explored.unit, bool(explored.time_locked))
@@ -159,8 +174,7 @@ class LassoEngine(DecisionEngine):
     @staticmethod
     def _proved(question: Question, finding: Finding, explored: Exploration, unit: Fraction, time_locked: bool) -> Finding:
         """The finding where no lasso was found: a proof for whole ticks if the exploration is complete."""
-        tick = f"{float(unit):g} s"
         if explored.stopped:
-            return replace(finding, reason=f"in ticks of {tick}: {explored.stopped}")
-        proved = replace(finding, verdict=Verdict.PROVED, reason=f"in whole ticks of {tick}")
+            return _stopped(finding, unit, explored.stopped)
+        proved = replace(finding, verdict=Verdict.PROVED, reason=f"in whole ticks of {float(unit):g} s")
         return proof(question, proved, explored.witnessed, time_locked)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from timewait.checker import tick_graph_kernels as kernels
+from timewait.checker.finding import Budget, Stopped
 from timewait.checker.location_kernels import DONE
 from timewait.checker.mealy import Row
 from timewait.checker.packed_ticks import PackedTicks
@@ -25,7 +26,7 @@ MOST_STATES = (1 << 31) - 1
 """States that the graph can number."""
 
 
-def has_fair_lasso(explored: PackedTicks, asked: Property) -> bool:
+def has_fair_lasso(explored: PackedTicks, asked: Property, budget: Budget | None = None) -> bool:
     """Whether a fair run exists along which an ``eventually`` property stays pending for ever.
 
     Parameters
@@ -34,15 +35,20 @@ def has_fair_lasso(explored: PackedTicks, asked: Property) -> bool:
         A complete exploration.
     asked : Property
         The property; if it has recurrent edges, one of them must recur.
+    budget : Budget or None
+        Its bounds on time and memory, looked at between the passes over the graph.
 
     Raises
     ------
+    Stopped
+        The budget is used up.
     ValueError
         The exploration is not complete, or has more states than the graph can number.
     """
     if explored.stopped or len(explored) > MOST_STATES:
         raise ValueError("a graph of steps needs a complete exploration of fewer than 2^31 states")
-    steps = _steps(explored, asked.name)
+    bounds = Budget() if budget is None else budget
+    steps = _steps(explored, asked.name, bounds)
     rows = explored.locations.rows
     names, begins, fair = _fairness(rows)
     graph = StepGraph(
@@ -56,6 +62,7 @@ def has_fair_lasso(explored: PackedTicks, asked: Property) -> bool:
     component = np.where(inside, 0, REMOVED).astype(np.int32)
     known = kernels.components(graph, component)
     while kernels.remove_starved(graph, component, known, names):
+        _stop_at(explored, bounds)
         known = kernels.components(graph, component)
     recurrent = np.array([asked.name in row.edge.recurrent for row in rows], dtype=np.bool_)
     return bool(kernels.recurs(graph, component, known, recurrent, not asked.recurrent))
@@ -66,12 +73,19 @@ def _pending(explored: PackedTicks, name: str) -> NDArray[np.bool_]:
     return np.array([name in explored.system.pending(control) for control in explored.locations.table.controls], dtype=np.bool_)
 
 
-def _steps(explored: PackedTicks, name: str) -> NDArray[np.int32]:
+def _stop_at(explored: PackedTicks, budget: Budget) -> None:
+    """Stop where a budget is used up."""
+    if stopped := budget.exceeded(len(explored), explored.depth):
+        raise Stopped(stopped)
+
+
+def _steps(explored: PackedTicks, name: str, budget: Budget) -> NDArray[np.int32]:
     """The steps of all states in which a property is pending, of shape (n, 3): state, target, row."""
     numbers = numbered(explored.arrays.states, len(explored))
     parts: list[NDArray[np.int32]] = []
     room, begin = np.empty((ROOM, 3), dtype=np.int32), 0
     while begin < len(explored):
+        _stop_at(explored, budget)
         wanted, locations = _pending(explored, name), explored.locations
         status, begin, count = kernels.add_steps(
             locations.arrays, explored.arrays, wanted, numbers, room, begin, locations.scratch

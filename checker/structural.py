@@ -19,7 +19,6 @@ their reasons, are a proof that `timewait.checker.liveness_certificate` checks w
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -27,7 +26,7 @@ from typing import NamedTuple
 from timewait.checker import digraphs
 from timewait.checker.compiled import RESET, CompiledAutomaton, CompiledEdge, CompiledLocation
 from timewait.checker.engine import TIME_LOCK, DecisionEngine
-from timewait.checker.finding import Budget, Finding
+from timewait.checker.finding import Budget, Finding, Stopped
 from timewait.checker.liveness_certificate import Component, Exclusion, Reason
 from timewait.checker.question import Engine, Question
 from timewait.checker.quotient_graph import may_stay_pending
@@ -203,13 +202,14 @@ class GraphEngine(DecisionEngine):
         return question.finite is not None
 
     def decide(self, question: Question, properties: Sequence[Property], budget: Budget) -> list[Finding]:
-        del budget
         findings = []
         for asked in properties:
-            started = time.monotonic()
+            spent = budget.fresh()
+            if stopped := spent.exceeded(len(question.whole), 0):
+                raise Stopped(stopped)
             if is_proved(question.whole, asked):
                 finding = Finding(asked.name, Verdict.PROVED, self.label, states=len(question.whole))
                 if question.may_time_lock:
                     finding = finding.but(Verdict.VACUOUS, TIME_LOCK)
-                findings.append(replace(finding, seconds=time.monotonic() - started))
+                findings.append(replace(finding, seconds=spent.elapsed))
         return findings

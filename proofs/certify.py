@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -103,6 +103,8 @@ class ClaimedProperties:
         The copies of one segment that the composition tells apart (`timewait.spec.composition.Composition`).
     any_text : bool
         Whether B sends any amount of text, and the invariant is one of `timewait.proofs.any_text.AnyText`.
+    quotient_budget : Budget or None
+        The budget for the quotient; using it up raises `Stopped`.
     """
 
     configuration: Configuration
@@ -111,13 +113,14 @@ class ClaimedProperties:
     over_approximated: bool = False
     told_apart: int = 1
     any_text: bool = False
+    quotient_budget: Budget | None = field(default=None, compare=False)
 
     @cached_property
     def automaton(self) -> CompiledAutomaton:
         """The compiled automaton that the invariant belongs to."""
         if self.any_text or self.told_apart > 1:
             return CompiledAutomaton(self.system)
-        asked = question(self.configuration)
+        asked = replace(question(self.configuration), quotient_budget=self.quotient_budget)
         return asked.coarse if self.over_approximated else asked.quotient
 
     @cached_property
@@ -126,7 +129,7 @@ class ClaimedProperties:
         if self.any_text:
             return AnyText(self.configuration)
         if self.told_apart > 1:
-            return Quotient(compose(self.configuration, self.told_apart))
+            return Quotient(compose(self.configuration, self.told_apart), self.quotient_budget)
         asked = question(self.configuration)
         coarse = asked.over_approximation if self.over_approximated else None
         return Quotient(asked.system if coarse is None else coarse)
@@ -275,7 +278,7 @@ def certify_at_values(configuration: Configuration, properties: Sequence[str], b
 
     The zones are explored anew, whichever engine gave the verdict; a system that zones cannot explore has no certificate.
     """
-    claimed = ClaimedProperties(configuration, properties, None)
+    claimed = ClaimedProperties(configuration, properties, None, quotient_budget=budget)
     return _proved(claimed, lambda _, zones: invariant(zones, cover_of(zones), constants(zones.unit)), budget)
 
 
@@ -344,11 +347,14 @@ def _explored(claimed: ClaimedProperties, budget: Budget) -> tuple[Zones | None,
     """All zones at the configuration's own values, or the reason why they prove nothing."""
     if problem := ill_posed(claimed.configuration, claimed.properties, claimed.region or []) or _outside(claimed):
         return None, CertifiedProof(Verdict.VACUOUS, reason=problem)
-    zones = Zones(claimed.automaton)
-    zones.explore(budget)
+    try:
+        zones = Zones(claimed.automaton)
+        zones.explore(budget)
+        problem = "" if zones.stopped else _vacuous(claimed, zones)
+    except Stopped as stopped:
+        return None, CertifiedProof(Verdict.INCONCLUSIVE, reason=str(stopped))
     if zones.stopped:
         return None, CertifiedProof(Verdict.INCONCLUSIVE, reason=zones.stopped)
-    problem = _vacuous(claimed, zones)
     return (None if problem else zones), CertifiedProof(Verdict.VACUOUS, reason=problem)
 
 
@@ -399,7 +405,7 @@ def _outside(claimed: ClaimedProperties) -> str:
 
 def _vacuous(claimed: ClaimedProperties, zones: Zones) -> str:
     """The reason why a proof from a complete exploration is vacuous: a missing witness or a time-lock."""
-    asked = question(claimed.configuration)
+    asked = replace(question(claimed.configuration), quotient_budget=claimed.quotient_budget)
     wanted = {witness for name in claimed.properties for witness in asked.witnesses.get(name, ())}
     missing = wanted - concretised_witnesses(asked, zones, wanted)
     if missing:
@@ -472,5 +478,5 @@ def vacuous(claimed: ClaimedProperties, budget: Budget) -> CertifiedProof:
     if claimed.any_text:
         one_octet = replace(claimed.configuration, text=(claimed.configuration.text[0], 1))
         claimed = replace(claimed, configuration=one_octet, any_text=False)
-    zones, refused = _explored(claimed, budget)
+    zones, refused = _explored(replace(claimed, quotient_budget=budget), budget)
     return refused if zones is None else CertifiedProof(Verdict.PROVED)

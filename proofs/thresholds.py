@@ -9,7 +9,7 @@ from typing import Any
 
 from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.family import BrokenSchedule, ParametricSchedule, ScheduledAction, failed_conditions, instance
-from timewait.checker.finding import Budget, Run
+from timewait.checker.finding import Budget, Run, Stopped
 from timewait.checker.linear import Constraint, Terms, as_text, evaluate
 from timewait.checker.projection import delays_in_terms
 from timewait.checker.ratios import RatioInterval
@@ -123,6 +123,8 @@ def formula(
             return
         except Rejected as rejected:
             impossible = rejected
+        except Stopped as stopped:
+            raise InconclusiveSynthesis(str(stopped)) from stopped
     raise InconclusiveSynthesis(f"the replay was rejected: {impossible}")
 
 
@@ -136,7 +138,7 @@ def _pieces(
     timewait.checker.replay.Rejected
         A run cannot be carried out by the specification.
     """
-    claimed = ClaimedProperties(configuration, properties, None, told_apart=told_apart)
+    claimed = ClaimedProperties(configuration, properties, None, told_apart=told_apart, quotient_budget=budget)
     terms = terms_of(configuration, symbolic=True)
     plain = CompiledAutomaton(compose(configuration, told_apart))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
+from functools import partial
 
 import pytest
 import z3
@@ -59,16 +61,31 @@ def test_death() -> None:
         bounded(lambda: os._exit(3), Budget())
 
 
-def test_a_solver_out_of_memory() -> None:
-    """The exception of Z3 that says so is the memory bound; any other is an error."""
-
-    def fail(text: str) -> None:
-        raise z3.Z3Exception(text)
-
+@pytest.mark.parametrize(
+    "problem",
+    [
+        z3.Z3Exception("out of memory"),
+        RuntimeError("can't start new thread"),
+        OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
+        ImportError("libz3.so: failed to map segment from shared object"),
+    ],
+    ids=lambda problem: type(problem).__name__,
+)
+def test_out_of_memory(problem: Exception) -> None:
+    """Errors that come from too little memory are the memory bound."""
     with pytest.raises(Stopped, match="memory bound"):
-        bounded(lambda: fail("out of memory"), Budget())
+        bounded(partial(fail, problem), Budget())
+
+
+def test_another_error_of_a_solver() -> None:
+    """Any other error of a solver is an error here."""
     with pytest.raises(z3.Z3Exception, match="canceled"):
-        bounded(lambda: fail("canceled"), Budget())
+        bounded(partial(fail, z3.Z3Exception("canceled")), Budget())
+
+
+def fail(problem: Exception) -> None:
+    """A computation that fails."""
+    raise problem
 
 
 def test_solver(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
+from engine_in_bounds import BOUNDS as OWN_BOUNDS
+from engine_in_bounds import USES
 
 from timewait.checker.decide import ENGINES
 from timewait.checker.dense_lasso import DenseLassoEngine
@@ -23,6 +29,9 @@ SOME = Configuration(Fraction(2), Fraction(4), (Fraction(2),), both_close=True)
 
 MUCH_TEXT = replace(SOME, text=(2, 2))
 """A configuration of which there are narrower ones."""
+
+SLACK = {"seconds": 20.0, "megabytes": 250.0}
+"""What a process may use beyond its bounds: a solver has a little more time to end, and loads code of its own."""
 
 BOUNDS = {
     "states": Budget(states=3),
@@ -48,3 +57,16 @@ def test_bound(engine: DecisionEngine, bound: str) -> None:
         found = Finding(asked.name, Verdict.INCONCLUSIVE, "", reason=str(stopped))
     assert (found.verdict, bool(found.reason)) == (Verdict.INCONCLUSIVE, True)
     assert budget.elapsed < 30
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bound", OWN_BOUNDS)
+@pytest.mark.parametrize("name", USES)
+def test_a_large_question(name: str, bound: str) -> None:
+    """On a question that is too large, the process of an engine stays near its bounds, and no answer looks like a proof."""
+    command = [sys.executable, str(Path(__file__).with_name("engine_in_bounds.py")), name, bound]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
+    used = json.loads(done.stdout)
+    assert used["answer"].startswith("inconclusive: "), used
+    assert used["answer"] != "inconclusive: ", used
+    assert used[bound] <= OWN_BOUNDS[bound] + SLACK[bound], used
