@@ -245,7 +245,7 @@ class Running:
             self._writer.wait(limit)
 
 
-def left_behind(mark: str, seconds: float = 10) -> list[int]:
+def left_behind(mark: str, seconds: float = 60) -> list[int]:
     """The processes of a run that are still there after a while."""
     deadline = time.monotonic() + seconds
     while (found := processes(mark)) and time.monotonic() < deadline:
