@@ -27,10 +27,10 @@ FRESH = 10
 AGAIN = 10
 """Of so many moments, one is followed by a run that goes on."""
 
-SOON = 2.5
+SOON = 1.5
 """Seconds of processor time, of all processes together, within which an interrupted command ends.
 
-It may still write what it has found, which takes a second, and a chart is drawn by a library that hears no interrupt; on a busy
+It may still write what it has found, and a chart is drawn by a library that hears no interrupt, each in half a second; on a busy
 machine the same work takes up to twice the processor time.
 """
 
@@ -39,6 +39,21 @@ LIMIT = 600.0
 
 ENDS = (0, 10, 20, 40)
 """Exit codes of a command that came to its end."""
+
+
+def signal_at(moment: int) -> signal.Signals:
+    """The signal that ends a run at a moment: each in turn."""
+    return SIGNALS[moment % len(SIGNALS)]
+
+
+def third_at(moment: int) -> int:
+    """The third of its run in which a moment lies: each in turn for each signal."""
+    return moment // len(SIGNALS) % THIRDS
+
+
+def is_fresh(moment: int) -> bool:
+    """Whether the run that is ended at a moment is a process of its own from its first instruction."""
+    return moment % FRESH == 0
 
 
 class Campaign:
@@ -81,7 +96,7 @@ class Campaign:
         for file in self._command.files:
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / file).write_text(EARLIER)
-        number, fresh = SIGNALS[moment % len(SIGNALS)], moment % FRESH == 0
+        number, fresh = signal_at(moment), is_fresh(moment)
         running, spent = self._ended_run(folder, mark, number, fresh, self._part(moment))
         where = f"moment {moment}, {'fresh' if fresh else 'forked'}: {number.name} after {spent:.2f} s of {self._lasts:.2f} s"
         found = [*self._left(folder, mark)]
@@ -96,8 +111,8 @@ class Campaign:
         return f"{self._name}-{text}-{os.getpid()}"
 
     def _part(self, moment: int) -> float:
-        """The part of a run after which it is ended, in each third as often as in the others, by each signal."""
-        return (moment // len(SIGNALS) % THIRDS + self._draw.random()) / THIRDS
+        """The part of a run after which it is ended."""
+        return (third_at(moment) + self._draw.random()) / THIRDS
 
     def _whole_run(self, name: str) -> float:
         folder = self._place / name

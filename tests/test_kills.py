@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
 import click
 import pytest
 from kernel_walks import harmed
-from kill_campaign import Campaign
+from kill_campaign import SIGNALS, THIRDS, Campaign, is_fresh, signal_at, third_at
 from long_commands import CAPTURE, ELSEWHERE, LONG, ROOT, SHORT
 from running_commands import warm
 from test_bad_values import commands
@@ -88,6 +89,15 @@ def state_of_machine() -> tuple[dict[str, str], list[Path]]:
         with suppress(OSError):
             settings[file.name] = file.read_text()
     return settings, sorted(Path("/sys/class/net").glob("*"))
+
+
+def test_moments_lie_in_each_third_of_a_run_for_each_signal() -> None:
+    """Of a hundred moments about as many, and some of them in runs that are fresh."""
+    counts = Counter((signal_at(moment), third_at(moment)) for moment in range(100))
+    fresh = {(signal_at(moment), third_at(moment)) for moment in range(100) if is_fresh(moment)}
+    assert counts.keys() == {(number, third) for number in SIGNALS for third in range(THIRDS)}
+    assert max(counts.values()) - min(counts.values()) <= 2
+    assert len(fresh) == len(counts)
 
 
 def test_every_command_is_ended_or_short() -> None:

@@ -89,7 +89,7 @@ def main() -> None:
     command, number = sys.argv[1:]
     del sys.path[0]  # the folder of this file
     import_module("timewait.cli.main")
-    import_module(f"timewait.cli.{command}")
+    getattr(import_module(f"timewait.cli.{command}"), f"{command}_command")  # a deferred module is executed now
     run = serve(socket.socket(fileno=int(number)))
     if run is not None:
         sys.path.insert(0, run["folder"])
