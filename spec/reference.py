@@ -89,12 +89,11 @@ class ReferenceState:
         later = self.now + delay
         if delay < 0:
             raise ImpossibleMove(f"waits {delay}s")
-        if not self.reopened:
-            for (end, timer), since in self.started.items():
-                old = not self.incarnations[ENDS.index(end)]
-                if old and timer is Timer.RETRANSMISSION and later > since + self._gap(end) + self.configuration.rto_slack:
-                    most = format_duration(self._gap(end) + self.configuration.rto_slack)
-                    raise ImpossibleMove(f"{end} must retransmit {most} after it last did")
+        for (end, timer), since in self.started.items():
+            old = not self.incarnations[ENDS.index(end)]
+            if old and timer is Timer.RETRANSMISSION and later > since + self._gap(end) + self.configuration.rto_slack:
+                most = format_duration(self._gap(end) + self.configuration.rto_slack)
+                raise ImpossibleMove(f"{end} must retransmit {most} after it last did")
         for packet, _, sent in self.in_transit:
             if packet.must_be_delivered and later > sent + self.configuration.msl:
                 raise ImpossibleMove(
@@ -196,7 +195,7 @@ class ReferenceState:
     def _timer(self, action: Action) -> ReferenceState:
         side, timer = ENDS.index(action.actor), Timer(str(action.subject))
         since = self.started.get((action.actor, timer))
-        if since is None or self.reopened:
+        if since is None:
             raise ImpossibleMove(f"the {timer} timer of {action.actor} does not run")
         if self.incarnations[side]:
             return self._retransmit_in_next(side, action)
@@ -328,8 +327,7 @@ class ReferenceState:
     def _after_opening(self, side: int, crossing: Crossing, action: Action, text: str, received: Packet | None) -> ReferenceState:
         """The state after an event once an end has opened again: no segment sent is under the loss budget."""
         outcome = crossing.outcome
-        if len(action.lost) != len(outcome.replies):
-            raise ImpossibleMove(f"{action.actor} sends {len(outcome.replies)} segments, not {len(action.lost)}")
+        _check_losses(action, len(outcome.replies))
         ends = (outcome.block, self.ends[1]) if side == 0 else (self.ends[0], outcome.block)
         sent: list[Packet] = []
         in_transit = self.in_transit
@@ -382,8 +380,7 @@ class ReferenceState:
 
     def _after(self, side: int, outcome: Outcome, action: Action, text: str, received: Packet | None) -> ReferenceState:
         """The state after an event: the new block, the restarted timers, the replies in flight."""
-        if len(action.lost) != len(outcome.replies):
-            raise ImpossibleMove(f"{action.actor} sends {len(outcome.replies)} segments, not {len(action.lost)}")
+        _check_losses(action, len(outcome.replies))
         ends = (outcome.block, self.ends[1]) if side == 0 else (self.ends[0], outcome.block)
         lost = list(self.lost)
         if Effect.FIN_ACCEPTED in outcome.effects:
@@ -445,7 +442,7 @@ class ReferenceState:
             variables |= {f"{end}.una": block.una, f"{end}.nxt": block.nxt, f"{end}.rcv": block.rcv}
             for timer in Timer if self.configuration.limits else COMMON_TIMERS:
                 since = self.started.get((end, timer))
-                variables[f"{end}.{timer}"] = "off" if since is None or self.reopened else f"since {format_duration(since)}"
+                variables[f"{end}.{timer}"] = "off" if since is None else f"since {format_duration(since)}"
             variables[f"lost.{end}"] = self.lost[ENDS.index(end)]
             if self.configuration.reopening.handshake:
                 variables[f"{end}.incarnation"] = self.incarnations[ENDS.index(end)]
@@ -458,8 +455,6 @@ class ReferenceState:
         return tuple(map(self._copy, self.in_transit))
 
     def timers(self) -> tuple[RunningTimer, ...]:
-        if self.reopened:
-            return ()
         return tuple(
             RunningTimer(timer.value, end, since, self._gap(end) + self.configuration.rto_slack, False)
             if timer is Timer.RETRANSMISSION
@@ -472,6 +467,12 @@ class ReferenceState:
 
     def loop_key(self) -> tuple[EndPair, bool, tuple[int, int]]:
         return self.ends, self.reopened, self.incarnations
+
+
+def _check_losses(action: Action, sent: int) -> None:
+    """Raise `ImpossibleMove` unless an action says of each segment sent whether it is lost."""
+    if len(action.lost) != sent:
+        raise ImpossibleMove(f"{action.actor} sends {sent} segments, not {len(action.lost)}")
 
 
 def initial_state(configuration: Configuration) -> ReferenceState:

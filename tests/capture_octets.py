@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop
@@ -14,6 +14,11 @@ from scapy.packet import Raw
 
 SNAP = b"\xaa\xaa\x03\0\0\0"
 IPV4, IPV6, ETHERNET = 4, 6, 1
+
+
+def ether(**fields: Any) -> Ether:
+    """An Ethernet header with both addresses: scapy would ask the network for one that is left out, and wait for an answer."""
+    return Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02", **fields)
 
 
 def block(order: str, kind: int, body: bytes) -> bytes:
@@ -96,7 +101,7 @@ def links(version: int, packet: bytes) -> Iterable[Wrapped]:
     yield Wrapped("ethernet", ETHERNET, whole)
     yield Wrapped("ethernet with padding", ETHERNET, whole + bytes(6))
     for name, tags in (("vlan", Dot1Q(vlan=5)), ("qinq", Dot1AD(vlan=5) / Dot1Q(vlan=6))):
-        yield Wrapped(name, ETHERNET, bytes(Ether() / tags / (IP(packet) if version == IPV4 else IPv6(packet))))
+        yield Wrapped(name, ETHERNET, bytes(ether() / tags / (IP(packet) if version == IPV4 else IPv6(packet))))
     yield Wrapped("macsec, not encrypted", ETHERNET, ethernet(b"\x88\xe5", b"\0\0\0\0\0\x09" + kind + packet))
     channel = b"\x20\0\0\0\0\x09\x02\0\0\0\0\x01\0\x01"
     yield Wrapped("macsec, channel", ETHERNET, ethernet(b"\x88\xe5", channel + kind + packet))
@@ -108,7 +113,7 @@ def links(version: int, packet: bytes) -> Iterable[Wrapped]:
     yield Wrapped("mpls", ETHERNET, ethernet(b"\x88\x47", label[0] + packet))
     yield Wrapped("mpls, two labels", ETHERNET, ethernet(b"\x88\x47", label[1] + label[0] + packet))
     yield Wrapped("mpls, ethernet", ETHERNET, ethernet(b"\x88\x47", label[0] + bytes(4) + whole))
-    yield Wrapped("pppoe", ETHERNET, bytes(Ether(type=0x8864) / PPPoE() / PPP(ppp + packet)))
+    yield Wrapped("pppoe", ETHERNET, bytes(ether(type=0x8864) / PPPoE() / PPP(ppp + packet)))
     compressed = b"\x11\0\0\x01" + struct.pack("!H", len(packet) + 1) + ppp[1:] + packet
     yield Wrapped("pppoe, compressed", ETHERNET, ethernet(b"\x88\x64", compressed))
     yield Wrapped("ppp", 9, b"\xff\x03" + ppp + packet)
@@ -196,7 +201,7 @@ def _authenticated(version: int, packet: bytes) -> bytes:
 
 def without_segment(packet: bytes) -> Iterable[tuple[str, int, bytes]]:
     """Frames without a TCP segment that can be read: what is said of them, their link type, and their octets."""
-    yield "ARP", ETHERNET, bytes(Ether() / ARP())
+    yield "ARP", ETHERNET, bytes(ether() / ARP())
     yield "UDP", 101, udp(53, b"\x08" * 20)
     yield "ESP (encrypted)", 101, outer(50, bytes(20))
     yield "later fragment of an IP packet", 101, bytes(IP(frag=3, proto=17) / Raw(packet[20:]))

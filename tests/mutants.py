@@ -31,15 +31,21 @@ COMPOSED = "spec/handshake.py"
 OPENING = (COMPOSED, "spec/incarnation.py", "spec/reopening.py", "spec/old_syn.py", "spec/request.py")
 """The next incarnation, which opens by a handshake, with its composition."""
 OPENING_TESTS = ("test_opening_arrivals", "test_opening", "test_opening_brute_force")
-BESIDE = {"spec/middlebox.py": "test_tracking", "spec/shared_address.py": "test_shared_address"}
-"""The modules about a third party, each with the tests that test it."""
+BESIDE = {
+    "spec/middlebox.py": "test_tracking",
+    "spec/shared_address.py": "test_shared_address",
+    "spec/segment.py": "test_segment",
+    "spec/configuration.py": "test_configuration",
+    "spec/backoff.py": "test_backoff",
+    "spec/trace_actions.py": "test_trace_actions",
+    "spec/reference.py": "test_reference",
+}
+"""The modules that tests of their own test, without any verdict."""
 MUTATED = (*ENDPOINT, *NETWORK, *OPENING, *BESIDE)
 """The modules that are mutated.
 
-Of the other modules of `spec`, the reference semantics (`reference` and its neighbours) is the second account of the same
-behaviour, against which every run of a mutant is replayed; its refusals have tests of their own (`test_replay`). `segment`,
-`outcome`, `configuration`, `settings`, `rules` and `properties` declare what the mutated modules read. The rest reads, draws and
-compares: profiles, overrides, plain data, transition graphs, scenarios, schedules.
+Of the other modules of `spec`, `outcome`, `settings`, `rules` and `properties` declare what the mutated modules read. The rest
+reads, draws and compares: profiles, overrides, plain data, transition graphs, scenarios, schedules.
 """
 
 

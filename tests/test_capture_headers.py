@@ -7,7 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import scapy.layers.l2
 from capture_octets import IPV4, IPV6, Wrapped, enhanced, interface, links, option, outer, section, tunnels, without_segment
+from scapy.config import conf
 from scapy.layers.inet import IP, TCP
 from scapy.layers.inet6 import IPv6
 from tshark import TSHARK, needs_tshark
@@ -41,6 +43,15 @@ def test_the_segment_inside(version: int, wrapped: Wrapped) -> None:
     assert str(found.source) == ("10.0.0.1:1" if version == IPV4 else "[2001:db8::1]:1")
     assert (found.seq, found.ack, found.length, found.flags, found.window) == (7, 9, 2, 0x11, 5)
     assert (found.timestamps, found.ident, found.hops) == ((3, 4), 77 if version == IPV4 else 0, 63)
+
+
+def test_no_frame_asks_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever makes a frame sends nothing: no address of it is resolved."""
+    monkeypatch.setattr(scapy.layers.l2, "getmacbyip", lambda *_, **__: pytest.fail("an address is asked for"))
+    monkeypatch.setattr(conf, "L2socket", lambda *_, **__: pytest.fail("a socket is opened"))
+    for version, packet in PACKETS.items():
+        assert all(wrapped.octets for kind in (links, tunnels) for wrapped in kind(version, packet))
+    assert all(octets for _, _, octets in without_segment(PACKETS[IPV4]))
 
 
 @needs_tshark

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from capture_octets import ETHERNET, pcap_header, record
+from capture_octets import ETHERNET, ether, pcap_header, record
 from capture_scripts import CLOSE, OPEN, PLAIN, SLOW, Answer, differences, explained, packets
 from scapy.layers.inet import IP, TCP
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting
 from scapy.layers.ipsec import AH
-from scapy.layers.l2 import CookedLinuxV2, Dot1AD, Dot1Q, Ether
+from scapy.layers.l2 import CookedLinuxV2, Dot1AD, Dot1Q
 from scapy.packet import Packet, Raw
 from test_bad_captures import capture_of
 from test_capture_unseen import state
@@ -231,7 +231,7 @@ def cooked(packet: Packet) -> bytes:
 def tagged(packet: Packet) -> bytes:
     """A packet in IPv6 with all extension headers, in two VLANs."""
     extensions = IPv6ExtHdrHopByHop(), IPv6ExtHdrRouting(segleft=0), IPv6ExtHdrFragment(id=7), IPv6ExtHdrDestOpt()
-    return bytes(Ether() / Dot1AD(vlan=5) / Dot1Q(vlan=6) / version_6(packet, *extensions))
+    return bytes(ether() / Dot1AD(vlan=5) / Dot1Q(vlan=6) / version_6(packet, *extensions))
 
 
 HEADERS: dict[str, tuple[int, Callable[[Packet], bytes]]] = {

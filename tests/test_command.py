@@ -313,7 +313,7 @@ def test_host(capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_interrupt_keeps_what_was_found(tmp_path: Path) -> None:
     """The first interrupt ends a search in order."""
     events = tmp_path / "events.jsonl"
-    durations = ("--msl", "7s", "--rto", "5s", "--time-wait", "15s", "--loss", "2", "--max-states", "100000000")
+    durations = ("--msl", "7s", "--rto", "5s", "--time-wait", "15s", "--loss", "2", "--max-states", "100000000", "--closers", "a")
     command = [sys.executable, "-m", "timewait", "check", "--engine", "explicit", *durations, "--events", str(events)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     patience = time.monotonic() + 120

@@ -82,7 +82,8 @@ def retried(orphan_retries: int, rto: Fraction, longest: Fraction) -> Generator[
 
 
 @pytest.mark.parametrize(
-    ("orphan_retries", "rto"), [(1, Fraction(1, 5)), (2, Fraction(1, 4)), (2, Fraction(1)), (3, Fraction(1))]
+    ("orphan_retries", "rto"),
+    [(1, Fraction(1, 5)), (2, Fraction(1, 4)), (2, Fraction(1)), pytest.param(3, Fraction(1), marks=pytest.mark.slow)],
 )
 def test_linux_gives_up_after_a_time(orphan_retries: int, rto: Fraction) -> None:
     """At the first expiry at which (2^(n+1) - 1) 200 ms have passed since the first retransmission, whatever the RTO."""
