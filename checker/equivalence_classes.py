@@ -83,7 +83,6 @@ class EquivalenceClasses:
         self._order: list[str] = []
         self._controls = 0
         self._spans: dict[int, int] = {}
-        self._noted: set[tuple[int, int]] = set()
         self._described = (0, 0, 0)
         self._used = {"sends": 0, "chosen": 0}
         places = len(table.stances[table.start])
@@ -173,10 +172,9 @@ class EquivalenceClasses:
         """Supply what a kernel lacks, so that it can be called again."""
         control, message = int(self.arrays.counts[FIRST]), int(self.arrays.counts[SECOND])
         if status == MISSING_REACTIONS:
-            wanted = [message] if message < 0 else [*members(self.arrays.flying[self.arrays.counts[HERE]])]
+            wanted = [message] if message < 0 else self._unknown(control)
             for one in wanted:  # all that its class needs, so that kernels are called less often
-                if self._places(control, one) not in self._noted:
-                    self._add_reactions(control, one)
+                self._add_reactions(control, one)
         elif status == MISSING_CONTROL:
             self.table.control_of(tuple(self.arrays.wanted.tolist()))
         elif status == MISSING_DUTY:
@@ -186,6 +184,15 @@ class EquivalenceClasses:
         elif status == NO_ROOM:
             self._grow(2)
         self._describe()
+
+    def _unknown(self, control: int) -> list[int]:
+        """The messages in flight of the class that is looked at, as far as the reactions of its control are not noted."""
+        arrays = self.arrays
+        flying = np.unpackbits(arrays.flying[arrays.counts[HERE]].astype("<u8").view(np.uint8), bitorder="little")
+        messages = np.flatnonzero(flying)
+        stances = arrays.stances[control, arrays.receivers[messages]]
+        unknown: list[int] = messages[arrays.reaction_lists[stances, len(self.table.groups) + messages] < 0].tolist()
+        return unknown
 
     def _places(self, control: int, message: int) -> tuple[int, int]:
         """The place of a list of reactions in `ClassArrays.reaction_lists`; messages below 0 are groups."""
@@ -197,7 +204,6 @@ class EquivalenceClasses:
     def _add_reactions(self, control: int, message: int) -> None:
         """Note the reactions of a control to a message, or for a number below 0 those of a group."""
         place, chosen = self._places(control, message), self.table.list_of(control, message)
-        self._noted.add(place)
         self._describe()  # messages that the reactions send
         known = self._spans.get(chosen)
         self.arrays.reaction_lists[place] = len(self._spans) if known is None else known

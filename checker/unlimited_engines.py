@@ -13,6 +13,7 @@ from timewait.checker.guided import GuidedEngine
 from timewait.checker.over_approximated import OverApproximationEngine
 from timewait.checker.question import Engine, Question
 from timewait.checker.quotient_graph import may_stay_pending_unlimited
+from timewait.checker.unlimited import UnlimitedGraph
 from timewait.checker.verdict import Verdict
 from timewait.checker.zones import ZoneEngine
 from timewait.vocabulary.automaton import Property
@@ -37,13 +38,19 @@ class UnlimitedGraphEngine(DecisionEngine):
         if stopped := spent.exceeded(len(graph), 0):
             raise Stopped(stopped)
         for asked in properties:
-            if may_stay_pending_unlimited(graph.quotient, asked):
+            if question.shared.once((graph, asked), _may_stay_pending):
                 continue
             finding = Finding(asked.name, Verdict.PROVED, self.label, states=len(graph))
             if graph.may_lock():
                 finding = finding.but(Verdict.VACUOUS, TIME_LOCK)
             findings.append(replace(finding, seconds=spent.elapsed))
         return findings
+
+
+def _may_stay_pending(asked: tuple[UnlimitedGraph, Property]) -> bool:
+    """Whether a property may stay pending in a graph."""
+    graph, entry = asked
+    return may_stay_pending_unlimited(graph.quotient, entry)
 
 
 class NarrowerEngine(DecisionEngine):
