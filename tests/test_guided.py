@@ -119,6 +119,23 @@ def test_toys_that_guide_themselves() -> None:
     assert found >= 40
 
 
+@pytest.mark.parametrize(
+    "bound",
+    [{"states": 5}, {"seconds": 0.0}, {"megabytes": 1.0}, {"interrupted": lambda: True}],
+    ids=lambda bound: next(iter(bound)),
+)
+def test_a_search_says_that_it_reached_a_bound(bound: dict[str, Any]) -> None:
+    """A search that a bound ends has no path and says so; only one that ends by itself shows that there is no violation."""
+    asked = question(replace(close(1, 2, 1, 1), duplication=0))
+    zones = Zones(asked.coarse, keeps_included=True)
+    zones.explore(Budget())
+    found = guided_search(asked.compiled, Guide(zones), "no-stray-reset", Budget(**bound))
+    assert found.path is None
+    assert found.stopped
+    assert guided_search(asked.compiled, Guide(zones), "no-stray-reset", Budget()).path is not None
+    assert guided_search(asked.compiled, Guide(zones), "isolation", Budget()) == (None, "")
+
+
 def test_bounds_of_the_search() -> None:
     """A search that reaches its bound, or has no over-approximation, leaves the property open."""
     asked = question(replace(LARGE, fifo=True))

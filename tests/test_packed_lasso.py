@@ -19,8 +19,8 @@ from random_configurations import random_configuration
 from timewait.checker import lasso
 from timewait.checker.decide import decide
 from timewait.checker.explicit import packed, unpacked
-from timewait.checker.finding import Budget
-from timewait.checker.lasso import fair_components, find_lasso
+from timewait.checker.finding import Budget, Stopped
+from timewait.checker.lasso import LassoEngine, fair_components, find_lasso
 from timewait.checker.packed_lasso import has_fair_lasso
 from timewait.checker.question import Engine, Question
 from timewait.checker.state_set_kernels import number_of, numbered
@@ -153,6 +153,19 @@ def test_a_violation_has_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lasso, "find_lasso", lambda *_: None)
     (answer,) = decide(letter, [PROPERTIES["quiet"]], Engine.EXPLICIT, Budget())
     assert answer.verdict is Verdict.DISAGREEMENT
+
+
+def test_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search for lassos that reaches a bound after a complete exploration is inconclusive."""
+    asked = question(replace(close(1, 1, 1, 0), duplication=0))
+    states = packed(asked, Budget())
+    assert states is not None
+    with pytest.raises(Stopped, match="stopped after 0 s"):
+        has_fair_lasso(states, PROPERTIES["closes"], Budget(seconds=0.0))
+    monkeypatch.setattr(lasso, "has_fair_lasso", lambda *_: True)
+    monkeypatch.setattr(lasso, "find_lasso", lambda *_: bytearray(1 << 40))
+    (found,) = LassoEngine().decide(asked, [PROPERTIES["closes"]], Budget())
+    assert (found.verdict, "memory bound" in found.reason) == (Verdict.INCONCLUSIVE, True)
 
 
 def test_steps_are_written_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
