@@ -42,9 +42,28 @@ LABEL_PADDING = 6.0
 """On either side of a label, so that it does not touch its arrow."""
 
 
+SECOND_COLUMN = "\u2003"
+"""The em space before the second column of a note below a figure."""
+
+NOTE_COLUMN = 36.0
+"""The distance of that column from the first one, in pixels."""
+
+
 def line_width(text: TextLine, size: float, bold: bool = False) -> float:
     """The width of a line of text."""
     return sum(width(span.text, size, bold or span.bold) for span in text)
+
+
+def note_columns(text: TextLine) -> tuple[TextLine, TextLine]:
+    """The two columns of a note: the second one begins with the first span after an em space."""
+    place = next((place for place, span in enumerate(text) if span.text.startswith(SECOND_COLUMN)), len(text))
+    return text[:place], tuple(span._replace(text=span.text.lstrip(SECOND_COLUMN)) for span in text[place:])
+
+
+def note_width(text: TextLine) -> float:
+    """The width of a note, with its columns."""
+    first, second = note_columns(text)
+    return NOTE_COLUMN + line_width(second, LABEL) if second else line_width(first, LABEL)
 
 
 def columns(rows: Iterable[FigureRow]) -> list[float]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import networkx as nx
 
-from timewait.diagrams.box_sizes import LABEL
+from timewait.diagrams.box_sizes import LABEL, NOTE_COLUMN, SECOND_COLUMN
 from timewait.diagrams.colours import BLACK, BLUE, GREEN, GREY, RED
 from timewait.diagrams.edges import event_name
 from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, FigureRow, LineStyle, Span, TextLine, bold, line
@@ -40,9 +40,6 @@ MARKS_IN_A_ROW = 3
 
 MARKS_BESIDE = 2
 """The most marks in a line beside an arrow, so that diagrams stay narrow."""
-
-INDENT = "\u2003"
-"""An em space, before the outcomes of a difference."""
 
 
 class NumberedChange(NamedTuple):
@@ -177,16 +174,16 @@ def _in_words(changes: Iterable[NumberedChange], names: tuple[str, str]) -> Iter
         where = ", ".join(in_rfc_spelling(one.change.source) for one in same)
         guard = f" [{change.guard}]" if change.guard else ""
         text = f"in {where}: {event_name({'trigger': change.trigger})}{guard}"
-        first, *rest = wrapped(text, LABEL, STATES_WIDTH - width(f"{mark.text}{INDENT}", LABEL, bold=True))
-        yield line(mark, Span(f"{INDENT}{first}"))
-        yield from (line(f"{INDENT}{INDENT}{more}") for more in rest)
-        yield from (line(Span(f"{INDENT}{INDENT}{text}", colour=mark.colour)) for text in _joined(_outcomes(change, names)))
+        first, *rest = wrapped(text, LABEL, STATES_WIDTH - NOTE_COLUMN)
+        yield line(mark, Span(f"{SECOND_COLUMN}{first}"))
+        yield from (line(f"{SECOND_COLUMN}{more}") for more in rest)
+        yield from (line(Span(f"{SECOND_COLUMN}{text}", colour=mark.colour)) for text in _joined(_outcomes(change, names)))
 
 
 def _joined(outcomes: tuple[str, str]) -> tuple[str, ...]:
     """Both outcomes in one line, if it is wide enough."""
     together = "; ".join(outcomes)
-    return (together,) if width(f"{INDENT}{INDENT}{together}", LABEL) <= STATES_WIDTH else outcomes
+    return (together,) if width(together, LABEL) <= STATES_WIDTH - NOTE_COLUMN else outcomes
 
 
 def _moves(changes: Iterable[NumberedChange], names: tuple[str, str], end: str) -> Iterator[Arrow]:

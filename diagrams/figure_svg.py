@@ -11,6 +11,7 @@ from timewait.diagrams.box_sizes import (
     LABEL_LEADING,
     LABEL_PADDING,
     LEADING,
+    NOTE_COLUMN,
     PADDING_X,
     PADDING_Y,
     TEXT,
@@ -20,12 +21,14 @@ from timewait.diagrams.box_sizes import (
     label_lines,
     label_size,
     line_width,
+    note_columns,
+    note_width,
     table_gap,
     title_lines,
     title_size,
 )
 from timewait.diagrams.colours import BLACK, GREY, Colour
-from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, FigureRow, LineStyle, bold, faded, line, plain_text
+from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, FigureRow, LineStyle, TextLine, bold, faded, line, plain_text
 from timewait.diagrams.folding import fitted
 from timewait.diagrams.geometry import Point, Size
 from timewait.diagrams.graphviz_layout import Graphviz
@@ -62,7 +65,8 @@ def drawn(figure: Figure, layout: Layout) -> str:
     legend = list(_legend_rows(figure.styles, max(layout.size.width, LEGEND_WIDTH)))
     below = MARGIN + head + layout.size.height + 16 + LEADING * len(legend) + (10 if figure.notes else 0)
     foot = LEADING * len(legend) + (16 if legend else 0) + (LABEL_LEADING * len(figure.notes) + 10 if figure.notes else 0)
-    caption_width = max((line_width(text, LABEL) for text in (*figure.caption, *figure.notes)), default=0)
+    widths = [*(line_width(text, LABEL) for text in figure.caption), *map(note_width, figure.notes)]
+    caption_width = max(widths, default=0)
     legend_width = max((sum(map(_entry_width, row)) for row in legend), default=0)
     body = [*_arrows(figure, layout), *_boxes(figure, layout)]
     baselines = [MARGIN + LABEL_LEADING * (index + 0.75) for index in range(len(figure.caption))]
@@ -70,14 +74,18 @@ def drawn(figure: Figure, layout: Layout) -> str:
         *(text_element(text, MARGIN, y, LABEL, BLACK) for text, y in zip(figure.caption, baselines, strict=True)),
         element("g", "\n", *(f"{part}\n" for part in body), transform=f"translate({number(MARGIN)} {number(MARGIN + head)})"),
         *_legend(legend, MARGIN + head + layout.size.height + 16),
-        *(
-            text_element(text, MARGIN, below + LABEL_LEADING * (index + 0.75), LABEL, BLACK)
-            for index, text in enumerate(figure.notes)
-        ),
+        *(part for index, text in enumerate(figure.notes) for part in _note(text, below + LABEL_LEADING * (index + 0.75))),
     ]
     total = max(layout.size.width, caption_width, legend_width) + 2 * MARGIN
     height = head + layout.size.height + foot + 2 * MARGIN
     return document(total, height, figure.title, description(figure), parts, laid_out_by=layout.made_by)
+
+
+def _note(text: TextLine, y: float) -> Iterator[str]:
+    """A line below the figure; its second column begins at the same place as in every other line."""
+    for spans, x in zip(note_columns(text), (MARGIN, MARGIN + NOTE_COLUMN), strict=True):
+        if spans:
+            yield text_element(spans, x, y, LABEL, BLACK)
 
 
 def description(figure: Figure) -> str:

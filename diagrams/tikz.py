@@ -17,6 +17,7 @@ from timewait.diagrams.box_sizes import (
     LABEL_LEADING,
     LABEL_PADDING,
     LEADING,
+    NOTE_COLUMN,
     PADDING_X,
     PADDING_Y,
     TEXT,
@@ -25,6 +26,7 @@ from timewait.diagrams.box_sizes import (
     columns,
     label_lines,
     label_size,
+    note_columns,
     table_gap,
     title_lines,
     title_size,
@@ -162,7 +164,9 @@ def _figure(figure: Figure, installation: Graphviz) -> Iterator[str]:
         yield from _sample(style, y)
         y += LEADING
     for index, text in enumerate(figure.notes):
-        yield _text(_spans(text), Point(0, y + 10 + LABEL_LEADING * (index + 0.75)), LABEL, BLACK)
+        for spans, x in zip(note_columns(text), (0, NOTE_COLUMN), strict=True):
+            if spans:
+                yield _text(_spans(spans), Point(x, y + 10 + LABEL_LEADING * (index + 0.75)), LABEL, BLACK)
 
 
 def _curve(course: ArrowPath) -> str:

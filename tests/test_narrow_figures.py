@@ -4,19 +4,33 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import pytest
 
-from timewait.cli.figures import graph_of, states_of
-from timewait.diagrams.box_sizes import TITLE_WIDTH, box_size, title_lines
+from timewait.cli.figures import difference_picture, graph_of, states_of
+from timewait.diagrams.box_sizes import (
+    LABEL,
+    NOTE_COLUMN,
+    SECOND_COLUMN,
+    TITLE_WIDTH,
+    box_size,
+    line_width,
+    note_columns,
+    note_width,
+    title_lines,
+)
 from timewait.diagrams.edges import ACTIVE
 from timewait.diagrams.figure import Arrow, Box, Figure, FigureRow, line, plain_text
+from timewait.diagrams.figure_svg import as_svg
 from timewait.diagrams.folding import fitted, folded
 from timewait.diagrams.graphviz_layout import PAGE, Graphviz, best_spaced, laid_out, stretched
 from timewait.diagrams.layout import overlaps
 from timewait.diagrams.states import CONTINUED, one_state
 from timewait.diagrams.widths import joined, width
 from timewait.spec.state import State, in_rfc_spelling
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def fan(count: int) -> Figure:
@@ -116,3 +130,18 @@ def test_the_neighbours_of_a_state(state: State) -> None:
     assert {*titles} == {in_rfc_spelling(name) for name in (state, *around)}
     assert plain_text(figure.caption[0]).startswith(f"RFC 9293 (literal reading): {in_rfc_spelling(state)}")
     assert len({box.name for box in figure.boxes}) == len(figure.boxes) <= 11
+
+
+@pytest.mark.parametrize("name", ["linux", "freertos", "lwip", "vpp"])
+def test_columns_of_notes(name: str) -> None:
+    """The texts of differences begin at one place, right of every mark, and end inside the picture."""
+    figure = difference_picture(name, "rfc9293", whole=False)
+    for text in figure.notes:
+        first, second = note_columns(text)
+        thin = tuple(span._replace(text=span.text.replace("\u2009", " ")) for span in first)
+        assert line_width(thin, LABEL) + 2 <= NOTE_COLUMN
+        assert plain_text(first) + plain_text(second) == plain_text(text).replace(SECOND_COLUMN, "")
+    root = ElementTree.fromstring(as_svg(figure))
+    assert max(map(note_width, figure.notes)) + 20 <= float(root.get("width", "0")) + 0.1
+    places = {element.get("x") for element in root.findall(f"{SVG}text") if "rfc9293: " in "".join(element.itertext())}
+    assert len(places) == 1

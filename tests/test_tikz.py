@@ -13,6 +13,7 @@ from random_runs import random_run
 from runs import EVERY, trace
 
 from timewait.cli.figures import can_be_drawn, difference_picture, states_of
+from timewait.diagrams.box_sizes import note_columns
 from timewait.diagrams.chart import WHOLE
 from timewait.diagrams.chart_layout import chart_of
 from timewait.diagrams.figure import Figure, plain_text
@@ -130,7 +131,8 @@ def complete(figure: Figure) -> None:
     tikz = figure_as_tikz(figure)
     well_formed(tikz)
     assert tikz.count(", ->]") == len(figure.arrows)
-    texts = [*figure.caption, *figure.notes, *(text for arrow in figure.arrows for text in arrow.label)]
+    texts = [*figure.caption, *(text for arrow in figure.arrows for text in arrow.label)]
+    texts += [column for note in figure.notes for column in note_columns(note)]
     texts += [cell for box in figure.boxes for row in box.rows for cell in row.cells]
     plain = re.sub(r"\\text(?:bf|it)\{((?:[^{}]|\\[{}]|\{\})*)\}", r"\1", tikz)
     plain = re.sub(r"\\textcolor\{tw[A-Z]\}\{((?:[^{}]|\\[{}]|\{\})*)\}", r"\1", plain)
