@@ -431,12 +431,12 @@ def certify_liveness(configuration: Configuration, name: str, budget: Budget) ->
     claimed = ClaimedLiveness(configuration, name)
     try:
         automaton = claimed.automaton(budget)
-    except Stopped as stopped:
+        proof = None if automaton is None else proof_of(automaton, PROPERTIES[name])
+        if automaton is not None and proof is not None:
+            return certified_liveness(claimed, automaton, proof)
+    except Stopped as stopped:  # by the automaton, or by its classes, which the certificate finds anew
         return CertifiedProof(Verdict.INCONCLUSIVE, reason=str(stopped))
-    proof = None if automaton is None else proof_of(automaton, PROPERTIES[name])
-    if automaton is None or proof is None:
-        return CertifiedProof(Verdict.INCONCLUSIVE, reason="the graph alone does not decide it")
-    return certified_liveness(claimed, automaton, proof)
+    return CertifiedProof(Verdict.INCONCLUSIVE, reason="the graph alone does not decide it")
 
 
 def certified_liveness(claimed: ClaimedLiveness, automaton: CompiledAutomaton, proof: Component) -> CertifiedProof:
