@@ -51,6 +51,7 @@ WALKED = {
     ),
     "TIME-WAIT is cut": replace(CLOSE, behaviour=Behaviour(time_wait_cut=True)),
     "opens": replace(OPENS, reopening=_opening()),
+    "opens, each copy once": replace(OPENS, duplication=0, reopening=_opening()),
     "opens early": replace(OPENS, reopening=_opening(early=True, syn=SynRule.AT_OR_ABOVE, isn=AnswerIsn.ANY)),
     "numbers repeated": replace(OPENS, reopening=_opening(numbers=Numbers.REPEATED)),
     "A crashes": replace(OPENS, reopening=_opening(crash=Crash.A, quiet=F(1))),

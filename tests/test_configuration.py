@@ -11,7 +11,7 @@ import pytest
 
 from timewait.spec.configuration import Configuration, ConfigurationError, Scope, latest
 from timewait.spec.durations import STATE_LIMITS
-from timewait.spec.reopening import Crash, NextIncarnation, Reopen
+from timewait.spec.reopening import Crash, NextIncarnation, Numbers, Reopen
 from timewait.spec.settings import Behaviour
 
 F = Fraction
@@ -138,3 +138,13 @@ def test_names_of_gaps() -> None:
         "RTO_2_LATEST": 6,
     }
     assert latest("RTO") == "RTO_LATEST"
+
+
+def test_without_durations() -> None:
+    """Locations and edges depend on MSL alone, and only where numbers depend on it; whether there is a slack is kept."""
+    clock = NextIncarnation(Reopen.HANDSHAKE, numbers=Numbers.CLOCK, data_rate=F(1), idle=F(9), lifetime=F(9))
+    assert clock.depends_on_msl
+    assert replace(USUAL, reopening=clock).without_durations.msl == USUAL.msl
+    plain, late = USUAL.without_durations, replace(USUAL, rto_exact=True, rto_slack=F(5)).without_durations
+    assert (plain.msl, plain.time_wait, plain.rto, plain.rto_slack) == (F(1), F(1), (F(1),), F(0))
+    assert late.rto_slack == 1

@@ -105,3 +105,12 @@ def test_a_harm_in_the_next_incarnation_cites_its_rule() -> None:
     for after in harmful:
         assert "isolation" in after.broken
         assert after.event.rules[-1] == harm_rule("old-fin")
+
+
+def test_a_segment_of_the_next_incarnation_may_arrive_again() -> None:
+    """The limit on copies is one of the close; it holds for old segments alone."""
+    start = initial_state(WALKED["opens, each copy once"])
+    opened = replace(start, ends=(OPENED, OPENED), incarnations=(1, 1))
+    for state, left in ((start, 0), (opened, None)):
+        (after,) = state.act(Action("call", "A", Call.SEND, (False,)))
+        assert after.in_transit[-1].packet.left == left
