@@ -103,7 +103,12 @@ def damaged_lines(text: str, begin: str) -> Callable[[random.Random], bytes]:
     def damage(rng: random.Random) -> bytes:
         lines = text.split("\n")
         at = rng.choice([number for number, line in enumerate(lines) if line.startswith(begin)])
-        lines[at] = damaged_text(rng, lines[at], WORDS)
+        if rng.random() < 0.5:
+            parts = re.split(r"(\W)", lines[at])
+            parts[rng.randrange(len(parts))] = rng.choice(WORDS)
+            lines[at] = "".join(parts)
+        else:
+            lines[at] = damaged_text(rng, lines[at], WORDS)
         return "\n".join(lines).encode("utf-8", "surrogatepass")
 
     return damage
