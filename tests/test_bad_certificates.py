@@ -56,7 +56,7 @@ WORDS = (
         "1e9",
         "(/ 1 0)",
     ),
-    *("\x1b[31m", "\ud800", "\u0663", "\u00b2", "late", "starved", "silent:", "left:", "(not " * 2_000, "(let ((a!1 x0)) ", "true"),
+    *("\x1b[31m", "\ud800", "\u0663", "\u00b2", "late", "starved", "left:", "(not " * 2_000, "(let ((a!1 x0)) ", "true"),
     *(
         "; ",
         "(set-info :out ",
