@@ -78,8 +78,8 @@ def check_completion_request() -> None:
         raise click.UsageError(f"{COMPLETE} is {asked!r}, no request such as bash_source or zsh_complete; correct or unset it")
     if what == "source":
         return
-    place = os.environ.get("COMP_CWORD", "")
-    if "COMP_WORDS" not in os.environ or not (shell == "fish" or re.fullmatch("[0-9]{1,9}", place)):
+    words, place = os.environ.get("COMP_WORDS"), os.environ.get("COMP_CWORD")
+    if words is None or place is None or not (shell == "fish" or re.fullmatch("[0-9]{1,9}", place)):
         raise click.UsageError(f"{COMPLETE} is {asked!r}, for which a shell sets COMP_WORDS and COMP_CWORD; else unset it")
 
 
