@@ -27,6 +27,7 @@ FUZZED = {
     "proofs/certificate_files.py": "test_bad_certificates",
     "proofs/memory.py": "test_bad_listings",
     "proofs/remembered.py": "test_bad_certificates",
+    "proofs/remembered_runs.py": "test_bad_traces",
     "spec/stacks.py": "test_bad_profiles",
     "timewait/options.py": "test_bad_values",
     "timewait/capacity/load.py": "test_bad_listings",
