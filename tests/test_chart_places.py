@@ -8,6 +8,7 @@ from itertools import combinations, product
 import pytest
 from runs import EVERY, trace
 
+from timewait.cli.claim_runs import counterexample
 from timewait.diagrams.arrow_labels import StraightLine
 from timewait.diagrams.chart import BESIDE, WHOLE, Chart, ChartFormat
 from timewait.diagrams.chart_layout import chart_of
@@ -30,7 +31,20 @@ def arrows(chart: Chart) -> list[StraightLine]:
 @every_form
 def test_marks_of_steps_of_no_end(name: str, form: ChartFormat) -> None:
     """They and their texts stand between the lifelines, and no arrow runs through them; other marks stand on a lifeline."""
-    chart = chart_of(trace(name), form)
+    clear(chart_of(trace(name), form))
+
+
+def test_a_mark_moves_off_an_arrow() -> None:
+    """In this run a RST crosses the line of the reopening in its middle."""
+    chart = chart_of(counterexample("C4", "isolation"), WHOLE)
+    clear(chart)
+    (x,) = [x for x, step in zip(chart.mark_x, chart.steps, strict=True) if step.event.actor not in ENDS]
+    assert x != sum(chart.end_x) / 2
+
+
+def clear(chart: Chart) -> None:
+    """Fail where an arrow runs through the mark or the text of a step of no end."""
+    form = chart.form
     texts = [Rectangle(*label.box) for label in chart.labels if label.kind == "common"]
     for step, x, y in zip(chart.steps, chart.mark_x, chart.axis.rows[1:], strict=True):
         if step.event.actor in ENDS:
