@@ -171,13 +171,15 @@ def test_a_field_without_end(name: str, tmp_path: Path) -> None:
         read(path)
 
 
-@pytest.mark.parametrize("kind", ["zeros", "octets", "empty", "folder"])
+@pytest.mark.parametrize("kind", ["zeros", "octets", "empty", "folder", "endless"])
 def test_no_parquet(kind: str, tmp_path: Path) -> None:
     """A file that is none is refused."""
     pytest.importorskip("pyarrow.parquet")
     path = tmp_path / "rows.parquet"
     if kind == "folder":
         path.mkdir()
+    elif kind == "endless":
+        path.symlink_to("/dev/zero")
     else:
         path.write_bytes({"zeros": bytes(1_000), "octets": bytes(range(256)), "empty": b""}[kind])
     with pytest.raises((InputError, click.UsageError)):

@@ -21,6 +21,7 @@ from timewait.narration.prose import listed
 from timewait.spec.plain_data import exact
 from timewait.sweep import GridRow
 from timewait.vocabulary.errors import InputError, optional_package
+from timewait.vocabulary.input_files import LARGEST, read_octets
 from timewait.vocabulary.output_files import CannotWrite, write_whole
 from timewait.vocabulary.untrusted import parse_json, visible
 
@@ -174,7 +175,7 @@ class RowFile:
     def _of_parquet(self) -> list[GridRow]:
         arrow, parquet = optional_package("pyarrow", "sweep"), optional_package("pyarrow.parquet", "sweep")
         try:
-            table = parquet.read_table(io.BytesIO(self.path.read_bytes()))
+            table = parquet.read_table(io.BytesIO(read_octets(self.path, LARGEST)), use_threads=False)
             columns, rows = tuple(table.column_names), list(map(_cells, table.to_pylist()))
         except (OSError, ValueError, OverflowError, arrow.ArrowException) as problem:
             raise InputError(f"{self.path}: no Parquet file") from problem
