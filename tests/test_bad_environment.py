@@ -149,6 +149,7 @@ def test_damaged_environment_at_length(name: str) -> None:
         ({COMPLETE: "bash_complete"}, "COMP_WORDS"),
         ({COMPLETE: "bash_complete", "COMP_WORDS": "timewait ch"}, "COMP_WORDS"),
         ({COMPLETE: "fish_complete", "COMP_WORDS": "timewait ch"}, "COMP_WORDS"),
+        ({COMPLETE: "fish_complete", "COMP_WORDS": "timewait ch", "COMP_CWORD": " "}, "COMP_WORDS"),
         ({COMPLETE: "zsh_complete", "COMP_WORDS": "timewait ch", "COMP_CWORD": "x"}, "COMP_WORDS"),
         ({COMPLETE: "zsh_complete", "COMP_WORDS": "timewait ch", "COMP_CWORD": "9" * 5_000}, "COMP_WORDS"),
     ],

@@ -79,7 +79,8 @@ def check_completion_request() -> None:
     if what == "source":
         return
     words, place = os.environ.get("COMP_WORDS"), os.environ.get("COMP_CWORD")
-    if words is None or place is None or not (shell == "fish" or re.fullmatch("[0-9]{1,9}", place)):
+    expected = r"|\s*\S(?s:.*)" if shell == "fish" else "[0-9]{1,9}"  # fish states the word, the others its number
+    if words is None or place is None or not re.fullmatch(expected, place):
         raise click.UsageError(f"{COMPLETE} is {asked!r}, for which a shell sets COMP_WORDS and COMP_CWORD; else unset it")
 
 
