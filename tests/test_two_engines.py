@@ -37,8 +37,8 @@ def test_what_two_answers_say_together(verdicts: Sequence[Verdict], together: Ve
     """An engine without an answer contradicts nobody, and confirms nobody."""
     answers: Iterator[Verdict] = iter(verdicts)
 
-    def decide(*_: object) -> list[Answer]:
+    def decided(*_: object) -> list[Answer]:
         return [Answer(Finding("graceful", next(answers), "an engine"))]
 
-    monkeypatch.setattr(evidence, "decide", decide)
+    monkeypatch.setattr(evidence, "decided", decided)
     assert evidence.agreed("label", core(2, 4, 1, 1), "graceful", PROVED).verdict is together

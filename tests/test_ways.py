@@ -240,7 +240,7 @@ def test_the_work_is_announced(
 
     monkeypatch.setattr("timewait.cli.ways._judged", interrupted)
     _, _, err = run(capsys, "ways", *arguments)
-    assert err == (f"judging {said}; the answers come together\n" if said else "") + "timewait: interrupted\n"
+    assert err == (f"judging {said}; the answers follow when all are judged\n" if said else "") + "timewait: interrupted\n"
 
 
 @LABORATORY
