@@ -160,7 +160,7 @@ class TestBrowser:
             cell = tab.locator("article table.row-by-row td").nth(1)
             assert cell.get_attribute("data-head") in ("statement", "stacks")
         tab.set_viewport_size({"width": 1280, "height": 900})
-        assert tab.locator("article table.row-by-row").count() == 0
+        tab.wait_for_function("!document.querySelector('article table.row-by-row')")  # when the change of width is heard
         tab.context.close()
 
     @pytest.mark.parametrize("scheme", ["light", "dark"])
