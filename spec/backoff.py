@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from math import ceil
 
 from timewait.spec.stacks import Stack
 
@@ -56,6 +57,8 @@ def retransmissions(gaps: Sequence[Fraction], retry_time: Fraction) -> int:
         R2, in seconds.
     """
     count, passed = 1, Fraction(0)
-    while passed + (gap := gaps[min(count, len(gaps) - 1)]) < retry_time:
+    for gap in gaps[1:-1]:
+        if passed + gap >= retry_time:
+            return count
         count, passed = count + 1, passed + gap
-    return count
+    return count + max(0, ceil((retry_time - passed) / gaps[-1]) - 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from timewait.machine.profile import host_profile
 from timewait.machine.reading import report
 from timewait.machine.sockets import live_sockets
 from timewait.machine.sources import settings_of_folder
+from timewait.spec.backoff import retransmissions
 from timewait.vocabulary.errors import InputError
 from timewait.vocabulary.untrusted import unprintable
 
@@ -113,3 +115,24 @@ def test_pictures_with_other_positions() -> None:
     """Positions of another layout are the same content; another text is not."""
     assert same_content(PICTURE, PICTURE.replace('x="1"', 'x="3"'))
     assert not same_content(PICTURE, PICTURE.replace(">a<", ">b<"))
+
+
+@pytest.mark.parametrize("name", ["tcp_orphan_retries", "tcp_retries2", "tcp_fin_timeout", "tcp_max_tw_buckets"])
+def test_enormous_numbers(name: str, tmp_path: Path) -> None:
+    """Retransmissions are counted at once, however many there are."""
+    for file, value in {**DEFAULTS, name: "9" * 15}.items():
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text(f"{value}\n")
+    with within(20):
+        read_settings(tmp_path)
+
+
+def test_retransmissions_are_counted_one_by_one() -> None:
+    """The count of the repeated gap is that of a loop."""
+    draw = random.Random(1)
+    for _ in range(500):
+        gaps = tuple(Fraction(draw.randint(1, 9), draw.randint(1, 4)) for _ in range(draw.randint(1, 6)))
+        limit, count, passed = Fraction(draw.randint(0, 60), draw.randint(1, 3)), 1, Fraction(0)
+        while passed + (gap := gaps[min(count, len(gaps) - 1)]) < limit:
+            count, passed = count + 1, passed + gap
+        assert retransmissions(gaps, limit) == count
