@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,40 @@ def test_an_interrupt_in_a_destructor() -> None:
     """It ends the work soon after."""
     with pytest.raises(KeyboardInterrupt), heard_interrupts():
         interrupted_removal(10)
+
+
+class Argument(ctypes.c_int):
+    """An argument of a foreign function, whose conversion does something."""
+
+    convert: Callable[[], object]
+
+    @classmethod
+    def from_param(cls, value: int) -> ctypes.c_int:
+        """Convert it."""
+        cls.convert()
+        return ctypes.c_int(value)
+
+
+class InterruptedArgument(Argument):
+    """An argument whose conversion is interrupted."""
+
+    convert = partial(signal.raise_signal, signal.SIGINT)
+
+
+class WrongArgument(Argument):
+    """An argument that cannot be converted."""
+
+    convert = partial(int, "no number")
+
+
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize(("kind", "error"), [(InterruptedArgument, KeyboardInterrupt), (WrongArgument, ctypes.ArgumentError)])
+def test_an_interrupt_in_the_conversion_of_an_argument(kind: type[Argument], error: type[BaseException]) -> None:
+    """It stays an interrupt, and another error stays what it is."""
+    function = ctypes.CDLL(None)["abs"]
+    function.argtypes = [kind]
+    with pytest.raises(error), heard_interrupts():
+        function(1)
 
 
 def test_other_exceptions_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import ctypes
 import os
 import sys
 import threading
@@ -20,7 +21,8 @@ SOON = 0.02
 def heard_interrupts() -> Iterator[None]:
     """Repeat an interrupt that arrives while Python removes an object: an exception is dropped there, and the work would go on.
 
-    Formulas of Z3 are removed by thousands, so this is common.
+    Formulas of Z3 are removed by thousands, so this is common. They are passed to it by thousands too: an exception that arrives
+    while ctypes converts an argument becomes an error about this argument, and is an interrupt again after the body.
     """
     before = sys.unraisablehook
 
@@ -35,6 +37,10 @@ def heard_interrupts() -> Iterator[None]:
     sys.unraisablehook = dropped
     try:
         yield
+    except ctypes.ArgumentError as problem:
+        if KeyboardInterrupt.__name__ in str(problem):
+            raise KeyboardInterrupt from problem
+        raise
     finally:
         sys.unraisablehook = before
 
