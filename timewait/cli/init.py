@@ -132,4 +132,10 @@ least_time_wait = "60s" # what 'timewait threshold' finds; "none" where no TIME_
 name = "two losses"
 loss = 2 # an option of this question alone
 expect = {{ graceful = "violated" }}
+
+# The questions above have no text. A late acknowledgement of the peer's text delays its FIN: TIME_WAIT must be longer (C17).
+# [[question]]
+# name = "text from the peer"
+# data = "0,1" # octets from A and from B; as many from B as MSL / RTO
+# expect = {{ graceful = "violated" }}
 '''
