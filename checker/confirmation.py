@@ -165,10 +165,17 @@ def confirmed(question: Question, asked: Sequence[Property], answers: Sequence[A
     said = dict.fromkeys((finding.name for _, finding in proofs), NONE)
     for way in WAYS:
         open_proofs = [proof for proof in proofs if not said[proof[0].name].decides]
-        left = [proof for proof in open_proofs if way.applies(question, *proof)]
-        if left:
+        if left := _independent(way, question, open_proofs):
             said |= {entry.name: one for (entry, _), one in zip(left, _asked(way, question, left, bounds), strict=True)}
     return [_with_confirmation(answer, said.get(answer.name)) for answer in answers]
+
+
+def _independent(way: SecondWay, question: Question, proofs: Sequence[Proof]) -> list[Proof]:
+    """The proofs that a way is independent of; none where a bound keeps the question from saying so."""
+    try:
+        return [proof for proof in proofs if way.applies(question, *proof)]
+    except Stopped:
+        return []
 
 
 def _asked(way: SecondWay, question: Question, proofs: Sequence[Proof], budget: Budget) -> list[Confirmation]:

@@ -23,6 +23,7 @@ from timewait.checker.finding import Budget, Confirmation, Finding, Move, Run, S
 from timewait.checker.guided import GuidedEngine
 from timewait.checker.jit import is_kept
 from timewait.checker.lasso import LassoEngine
+from timewait.checker.made_once import forget
 from timewait.checker.over_approximated import OverApproximationEngine, paths, run_with
 from timewait.checker.question import Engine, Question
 from timewait.checker.replay import ROUNDS, Rejected, minimal
@@ -124,7 +125,11 @@ def decide(question: Question, asked: Sequence[Property], engine: Engine, budget
         engine = Engine.ZONES
     if reason := _unsupported(question, engine):
         return [Answer(Finding(entry.name, Verdict.INCONCLUSIVE, str(engine), reason=reason)) for entry in asked]
-    return [_refined(question, entry, answer, engine, budget) for entry, answer in _ask(question, asked, engine, budget)]
+    try:
+        return [_refined(question, entry, answer, engine, budget) for entry, answer in _ask(question, asked, engine, budget)]
+    except BaseException:
+        forget()
+        raise
 
 
 def violations_with_less_text(question: Question, asked: Sequence[Property], budget: Budget) -> list[Answer]:

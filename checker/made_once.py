@@ -40,13 +40,14 @@ def made_once(kind: str, system: TimedAutomaton, budget: Budget, make: Callable[
     if not isinstance(system, Identified):
         return make()
     kept = kept_for(kind, system.identity(), budget.states, budget.megabytes)
-    if kept:
-        found: Made = kept[0]
-        return found
-    made = make()
-    if len(made) <= MAX_KEPT:
-        kept.append(made)
+    made: Made = kept[0] if kept else make()
+    kept[:] = [made] if len(made) <= MAX_KEPT else []  # a table of edges grows while it is kept
     return made
+
+
+def forget() -> None:
+    """Keep nothing of what was made: after an interrupt it may be incomplete."""
+    kept_for.cache_clear()
 
 
 @lru_cache(maxsize=KEPT)

@@ -173,12 +173,13 @@ class Mealy:
         """The number of the control of some parts, and of what they share, by number."""
         known = self._control_numbers.get(parts)
         if known is None:
-            known = self._control_numbers[parts] = len(self.controls)
-            self._describe(parts)
+            known = len(self._control_numbers)
+            self._describe(known, parts)
+            self._control_numbers[parts] = known
         return known
 
-    def _describe(self, parts: tuple[int, ...]) -> None:
-        """Describe a control that is met for the first time."""
+    def _describe(self, number: int, parts: tuple[int, ...]) -> None:
+        """Describe a control that is met for the first time; what an earlier description left behind that failed goes."""
         system, places = self.system, range(len(parts) - 1)
         *own, shared = (self._parts[part] for part in parts)
         control = system.with_parts(ControlParts(tuple(own), shared))
@@ -187,12 +188,14 @@ class Mealy:
         if ends[-1] != len(clocks):
             raise Unsupported(f"the clocks of {control} are not those of its parts")
         stances = ((parts[place], parts[-1], system.seen(control, place)) for place in places)
-        self.controls.append(control)
-        self.parts.append(parts)
-        self.stances.append(tuple(self._stance_numbers.setdefault(each, len(self._stance_numbers)) for each in stances))
-        self.begins.append(tuple(ends))
-        self.clocks.append(clocks)
-        self.invariants.append(self._limits(system.invariant(control), clocks))
+        numbers = tuple(self._stance_numbers.setdefault(each, len(self._stance_numbers)) for each in stances)
+        limits = self._limits(system.invariant(control), clocks)
+        self.controls[number:] = [control]
+        self.parts[number:] = [parts]
+        self.stances[number:] = [numbers]
+        self.begins[number:] = [tuple(ends)]
+        self.clocks[number:] = [clocks]
+        self.invariants[number:] = [limits]
 
     @property
     def met_stances(self) -> int:
@@ -203,25 +206,28 @@ class Mealy:
         """The number of a part of a control, given with its place; that of what parts share is -1."""
         known = self._part_numbers.get(part)
         if known is None:
-            known = self._part_numbers[part] = len(self._parts)
-            self._parts.append(part[1])
+            known = len(self._part_numbers)
+            self._parts[known:] = [part[1]]
+            self._part_numbers[part] = known
         return known
 
     def message(self, message: NetworkMessage) -> int:
         """The number of a message."""
         known = self._message_numbers.get(message)
         if known is None:
-            known = self._message_numbers[message] = len(self.messages)
-            self.messages.append(message)
-            self.receivers.append(self.system.receiver(message))
+            known, receiver = len(self._message_numbers), self.system.receiver(message)
+            self.messages[known:] = [message]
+            self.receivers[known:] = [receiver]
+            self._message_numbers[message] = known
         return known
 
     def bound(self, relation: Relation, parameter: str) -> int:
         """The number of a bound: a relation and a parameter."""
         known = self._bound_numbers.get((relation, parameter))
         if known is None:
-            known = self._bound_numbers[relation, parameter] = len(self.bounds)
-            self.bounds.append((relation, parameter))
+            known = len(self._bound_numbers)
+            self.bounds[known:] = [(relation, parameter)]
+            self._bound_numbers[relation, parameter] = known
         return known
 
     def role(self, clock: Clock) -> int:
@@ -254,8 +260,9 @@ class Mealy:
         known = self._list_numbers.get(key)
         if known is None:
             built = [*self._built(control, place, message)]
-            known = self._list_numbers[key] = len(self.lists)
-            self.lists.append(built)
+            known = len(self._list_numbers)
+            self.lists[known:] = [built]
+            self._list_numbers[key] = known
         return known
 
     def _built(self, control: int, place: int, message: int) -> Iterator[PartReaction]:

@@ -239,6 +239,9 @@ def test_both_questions_must_be_confirmed() -> None:
     for one, other in ((yes, no), (no, yes)):
         assert _worse(replace(proof, confirmation=one), replace(proof, confirmation=other)).confirmation == no
     assert _worse(replace(proof, confirmation=yes), None).confirmation == yes
+    for verdict in (Verdict.INCONCLUSIVE, Verdict.VIOLATED, Verdict.VACUOUS):
+        other_answer = Answer(Finding(proof.name, verdict, "an engine"))
+        assert _worse(replace(proof, confirmation=yes), other_answer).confirmation is None
 
 
 def test_reports_name_both_ways() -> None:

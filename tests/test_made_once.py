@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
+from itertools import count
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from timewait.checker import made_once
 from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.decide import decide
 from timewait.checker.finding import Budget, Stopped
+from timewait.checker.mealy import Mealy
 from timewait.checker.question import Engine
 from timewait.checker.quotient import Quotient
 from timewait.proofs.question import question
@@ -76,6 +79,28 @@ def systems(configuration: Configuration) -> list[TimedAutomaton]:
     asked = question(configuration)
     every = (asked.system, asked.over_approximation, asked.obliged_approximation, asked.unlimited, asked.unlimited_approximation)
     return [system for system in every if system is not None]
+
+
+def interrupted(name: str, call: int) -> Callable[..., Any]:
+    """A function of `Mealy`, interrupted at one of its calls."""
+    plain, calls = getattr(Mealy, name), count(1)
+
+    def function(*arguments: Any) -> Any:
+        if next(calls) == call:
+            raise KeyboardInterrupt
+        return plain(*arguments)
+
+    return function
+
+
+def described(table: Mealy) -> list[Any]:
+    """The first controls of a table with their spontaneous edges, by number."""
+    number = 0
+    while number < min(20, len(table)):
+        table.spontaneous(number)
+        number += 1
+    first = slice(0, 20)
+    return [*zip(table.controls[first], table.parts[first], table.begins[first], table.invariants[first], strict=True)]
 
 
 class TestIdentity:
@@ -176,6 +201,45 @@ class TestMadeOnce:
             assert made.count(size) == expected
         made_once.made_once("2", system, Budget(states=5), partial(made_anew, 2))
         assert made.count(2) == 2
+
+    def test_something_that_grows_is_dropped(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What has become larger than the limit is made anew, too."""
+        monkeypatch.setattr(made_once, "MAX_KEPT", 2)
+        system = compose(SOME)
+        made = made_once.made_once("a list", system, Budget(), lambda: [0])
+        assert made_once.made_once("a list", system, Budget(), list) is made
+        made += [1, 2]
+        assert made_once.made_once("a list", system, Budget(), list) is made
+        assert made_once.made_once("a list", system, Budget(), list) == []
+
+    @pytest.mark.parametrize("engine", [Engine.ZONES, Engine.EXPLICIT])
+    @pytest.mark.parametrize("failing", ["_describe", "_limits", "_part", "_built", "_reaction"])
+    def test_an_interrupt_leaves_nothing_half_made(self, engine: Engine, failing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """After an interrupt anywhere in the table of edges, the same question has the answer that it has otherwise."""
+        properties = [PROPERTIES[name] for name in ("isolation", "closes")]
+
+        def answers() -> list[Any]:
+            found = decide(question(SOME), properties, engine, Budget(states=20_000))
+            return [(answer.verdict, answer.finding.states) for answer in found]
+
+        expected = answers()
+        for call in (1, 2, 5, 9):
+            made_once.forget()
+            monkeypatch.setattr(Mealy, failing, interrupted(failing, call))
+            with pytest.raises(KeyboardInterrupt):
+                answers()
+            monkeypatch.undo()
+            assert answers() == expected
+
+    @pytest.mark.parametrize("call", range(1, 4))
+    def test_an_interrupt_of_the_table_itself(self, call: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A table that goes on after an interrupt has no number twice, and no control without a description."""
+        table, whole = (Mealy(compose(SOME)) for _ in range(2))
+        monkeypatch.setattr(Mealy, "_limits", interrupted("_limits", call))
+        with pytest.raises(KeyboardInterrupt):
+            described(table)
+        monkeypatch.undo()
+        assert described(table) == described(whole)
 
     def test_without_an_identity(self) -> None:
         """An automaton that says nothing of its identity is compiled for each question."""

@@ -336,10 +336,11 @@ class _Decision(NamedTuple):
 
 
 def _worse(one: Answer, other: Answer | None) -> Answer:
-    """The worse of two answers about one property, confirmed only if both are."""
+    """The worse of two answers about one property; a proof is confirmed only if both are."""
     if other is None:
         return one
-    return replace(max(other, one, key=lambda answer: answer.verdict), confirmation=together([other, one]))
+    worse = max(other, one, key=lambda answer: answer.verdict)
+    return replace(worse, confirmation=together([other, one])) if worse.verdict is Verdict.PROVED else worse
 
 
 def _both_closers(configuration: Configuration, asked: Sequence[Property], decision: _Decision) -> list[Answer]:
